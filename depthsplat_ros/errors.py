@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base of every error a caller of this package may want to catch."""
+
+
+class DepthSplatError(Exception):
+    """Something from outside (file, message, parameter) cannot be used; the text says what to do."""
