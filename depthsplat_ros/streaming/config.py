@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a stream of frames becomes windows of views."""
+
+from dataclasses import dataclass
+
+from depthsplat_ros.settings import SettingError, check_settings, setting
+
+MINIMUM_VIEWS, MAXIMUM_VIEWS = 2, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamingConfig:
+    """Settings of a `StreamingReconstructor`.
+
+    Motion is judged by parallax, the angle under which a typical scene point sees two cameras
+    apart. Unlike metres it means the same in a drawer and on a street, and in scaled worlds.
+
+    Raises:
+        SettingError: if a value is outside its limits or two contradict each other.
+    """
+
+    longer_side_px: int = setting(
+        320,
+        "Longer side of the working image in pixels; the shorter one keeps the aspect ratio. "
+        "Images are resized (never enlarged) and cropped by at most a few pixels.",
+        minimum=64,
+        maximum=4096,
+    )
+    near_m: float = setting(
+        0.4,
+        "Nearest depth searched, in metres (the unit of the poses).",
+        minimum=1e-6,
+        maximum=1e6,
+        is_dynamic=True,
+    )
+    far_m: float = setting(
+        15.0,
+        "Farthest depth searched, in metres (the unit of the poses).",
+        minimum=1e-6,
+        maximum=1e7,
+        is_dynamic=True,
+    )
+    window_views: int = setting(
+        4,
+        "Views matched together, the reference included.",
+        minimum=MINIMUM_VIEWS,
+        maximum=MAXIMUM_VIEWS,
+        is_dynamic=True,
+    )
+    keyframes_held: int = setting(
+        20,
+        "Keyframes kept as possible partners; older ones are forgotten.",
+        minimum=MINIMUM_VIEWS,
+        maximum=200,
+        is_dynamic=True,
+    )
+    reference: str = setting(
+        "newest",
+        "View whose depth is published: 'newest' (lowest latency) or 'middle' "
+        "(the keyframe before: better depth, one keyframe later).",
+        choices=("newest", "middle"),
+        is_dynamic=True,
+    )
+    minimum_confidence: float = setting(
+        0.0,
+        "Depth with a confidence below this is published as NaN (0 keeps what the predictor "
+        "vouches for, 1 almost nothing).",
+        minimum=0.0,
+        maximum=1.0,
+        is_dynamic=True,
+    )
+    keyframe_parallax_deg: float = setting(
+        2.0,
+        "A frame becomes a keyframe when it sees the scene from an angle this different.",
+        minimum=0.05,
+        maximum=45.0,
+        is_dynamic=True,
+    )
+    keyframe_rotation_deg: float = setting(
+        10.0,
+        "A frame becomes a keyframe when it has turned this far, if some keyframe gives parallax.",
+        minimum=0.5,
+        maximum=90.0,
+        is_dynamic=True,
+    )
+    keyframe_overlap: float = setting(
+        0.75,
+        "A frame becomes a keyframe when the last one sees less than this share of it, if some "
+        "keyframe gives parallax.",
+        minimum=0.0,
+        maximum=1.0,
+        is_dynamic=True,
+    )
+    minimum_parallax_deg: float = setting(
+        0.7,
+        "Partners that give less parallax than this are not matched.",
+        minimum=0.01,
+        maximum=45.0,
+        is_dynamic=True,
+    )
+    minimum_overlap: float = setting(
+        0.25,
+        "Partners that see less than this share of the reference are not matched.",
+        minimum=0.01,
+        maximum=1.0,
+        is_dynamic=True,
+    )
+    maximum_gap_s: float = setting(
+        5.0,
+        "A longer pause between frames empties the window.",
+        minimum=0.01,
+        maximum=3600.0,
+        is_dynamic=True,
+    )
+    maximum_speed_mps: float = setting(
+        10.0,
+        "A faster motion between two frames is a pose jump (relocalisation, loop closure) and "
+        "empties the window; metres per second.",
+        minimum=1e-3,
+        maximum=1e6,
+        is_dynamic=True,
+    )
+    maximum_turn_rate_dps: float = setting(
+        720.0,
+        "A faster turn between two frames is a pose jump and empties the window; degrees per "
+        "second.",
+        minimum=1.0,
+        maximum=1e6,
+        is_dynamic=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.near_m >= self.far_m:
+            raise SettingError(
+                f"near_m is {self.near_m:g} and far_m {self.far_m:g}; near must be nearer"
+            )
+        if self.window_views > self.keyframes_held:
+            raise SettingError(
+                f"window_views is {self.window_views} but only {self.keyframes_held} keyframes "
+                "are held; raise keyframes_held"
+            )
