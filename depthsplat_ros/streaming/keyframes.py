@@ -53,9 +53,7 @@ def reject_keyframe(
     if parallax_deg >= config.keyframe_parallax_deg:
         return None
     rotation_deg = overlap.rotation_deg(frame.world_from_camera, latest.world_from_camera)
-    share_seen = float(
-        overlap.are_seen(points, latest.camera, latest.world_from_camera).mean()
-    )
+    share_seen = float(overlap.are_seen(points, latest.camera, latest.world_from_camera).mean())
     moved = (
         f"parallax {parallax_deg:.2f} deg, rotation {rotation_deg:.1f} deg, "
         f"overlap {share_seen:.0%} since the last keyframe"
@@ -82,9 +80,7 @@ def reject_keyframe(
     )
 
 
-def is_partner(
-    frame: Frame, other: Frame, points: "np.ndarray", config: StreamingConfig
-) -> bool:
+def is_partner(frame: Frame, other: Frame, points: "np.ndarray", config: StreamingConfig) -> bool:
     """Whether another view sees enough of the frame from a direction different enough."""
     is_seen = overlap.are_seen(points, other.camera, other.world_from_camera)
     if is_seen.mean() < config.minimum_overlap:

@@ -11,9 +11,7 @@ from depthsplat_ros.frame import Frame
 GRID_COLUMNS, GRID_ROWS = 8, 6
 
 
-def sample_points(
-    frame: Frame, depths_m: tuple[float, ...]
-) -> Float64[ndarray, "point 3"]:
+def sample_points(frame: Frame, depths_m: tuple[float, ...]) -> Float64[ndarray, "point 3"]:
     """World points behind a grid of the frame's pixels, at each of the given depths."""
     camera = frame.camera
     columns = (np.arange(GRID_COLUMNS) + 0.5) / GRID_COLUMNS * camera.width_px - 0.5

@@ -217,9 +217,7 @@ class StreamingReconstructor:
         )
 
     def _predict(self, window: Window) -> DepthPrediction:
-        features = ViewFeatures.concatenate(
-            [keyframe.features for keyframe in window.keyframes]
-        )
+        features = ViewFeatures.concatenate([keyframe.features for keyframe in window.keyframes])
         with torch.inference_mode():
             return self._predictor.predict(
                 self._views(window), features, reference=window.reference
@@ -244,7 +242,7 @@ class StreamingReconstructor:
         )
 
     def _scene_depths_m(self) -> tuple[float, ...]:
-        """Depths at which the scene is expected: the last measured ones, else between the limits."""
+        """Depths where the scene is expected: the last measured ones, else between the limits."""
         if self._measured_depths_m is not None:
             return self._measured_depths_m
         ratio = self.config.far_m / self.config.near_m
