@@ -3,4 +3,4 @@
 
 
 class DepthSplatError(Exception):
-    """Something from outside (file, message, parameter) cannot be used; the text says what to do."""
+    """Something from outside (file, message, parameter) is unusable; the text says what to do."""

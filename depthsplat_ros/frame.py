@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One rectified image with its camera, time and pose: the fact every reconstruction starts from."""
+"""One rectified image with its camera, time and pose: the fact everything starts from."""
 
 from dataclasses import dataclass
 

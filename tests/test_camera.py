@@ -7,8 +7,12 @@ from depthsplat_ros.camera import Camera, CameraError
 
 def make_camera(**changes):
     values = {
-        "width_px": 640, "height_px": 480,
-        "fx_px": 500.0, "fy_px": 510.0, "cx_px": 300.0, "cy_px": 250.0,
+        "width_px": 640,
+        "height_px": 480,
+        "fx_px": 500.0,
+        "fy_px": 510.0,
+        "cx_px": 300.0,
+        "cy_px": 250.0,
     }
     return Camera(**{**values, **changes})
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A message filter whose subscription follows the QoS that the topic's publishers offer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from message_filters import SimpleFilter
@@ -20,8 +20,7 @@ class AdaptiveInput(SimpleFilter):
     def __init__(
         self,
         node: Node,
-        message_type: type,
-        topic: str,
+        sources: Mapping[str, type],
         *,
         reliability: str,
         is_fit: Callable[[Any], bool],
@@ -31,16 +30,17 @@ class AdaptiveInput(SimpleFilter):
 
         Args:
             node: the node that subscribes.
-            message_type: type of the messages.
-            topic: resolved topic name.
+            sources: resolved topic names and the types of their messages; the first one that has
+                a publisher is heard.
             reliability: 'auto', 'reliable' or 'best_effort'.
             is_fit: decides which messages are passed on.
             warn: receives what an operator should know.
         """
         super().__init__()
         self._node = node
-        self._message_type = message_type
-        self.topic = topic
+        self._sources = sources
+        self.topic = next(iter(sources))
+        """The topic that is heard, or the first that would be."""
         self._reliability = reliability
         self._is_fit = is_fit
         self._warn = warn
@@ -50,24 +50,28 @@ class AdaptiveInput(SimpleFilter):
 
     def follow_publishers(self) -> None:
         """Adapt the subscription to the publishers that exist now."""
-        offered = [
-            info.qos_profile for info in self._node.get_publishers_info_by_topic(self.topic)
-        ]
-        self.publishers = len(offered)
-        if not offered:
+        offers = {
+            topic: [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic)]
+            for topic in self._sources
+        }
+        topic = next((topic for topic, offered in offers.items() if offered), None)
+        if topic is None:
+            self.publishers = 0
             return
-        qos = adapted_qos(offered, self._reliability)
-        if qos == self._qos:
+        self.publishers = len(offers[topic])
+        qos = adapted_qos(offers[topic], self._reliability)
+        if (topic, qos) == (self.topic, self._qos):
             return
         self.close()
+        self.topic = topic
         self._subscription = self._node.create_subscription(
-            self._message_type,
-            self.topic,
+            self._sources[topic],
+            topic,
             self._receive,
             qos,
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=lambda event: self._warn(
-                    f"a publisher on {self.topic} offers an incompatible QoS policy "
+                    f"a publisher on {topic} offers an incompatible QoS policy "
                     f"({event.last_policy_kind}); set image_reliability to best_effort"
                 )
             ),

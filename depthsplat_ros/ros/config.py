@@ -30,7 +30,10 @@ class NodeConfig:
         "frame_id.",
     )
     image_transport: str = setting(
-        "raw", "Form of the input images.", choices=("raw", "compressed")
+        "auto",
+        "Form of the input images; auto takes raw ones where they are published, else those "
+        "under /compressed.",
+        choices=("auto", "raw", "compressed"),
     )
     image_reliability: str = setting(
         "auto",

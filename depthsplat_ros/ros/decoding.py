@@ -2,6 +2,7 @@
 """From a posed image message to a rectified Frame; cv_bridge converts the colours."""
 
 import array
+import sys
 
 from cv_bridge import CvBridge, CvBridgeError
 from jaxtyping import UInt8
@@ -17,6 +18,8 @@ from depthsplat_ros.rectification import rectification_for
 from depthsplat_ros.ros.frame_assembler import PosedImage
 
 CHANNEL_ORDER = "rgb8"
+SAME_LAYOUT = {"8UC1": "mono8", "uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
+"""Encodings cv_bridge refuses, under names of the same layout that it takes."""
 
 
 class ColourConversionError(DepthSplatError):
@@ -73,10 +76,11 @@ def colour_image(message: Image | CompressedImage) -> UInt8[ndarray, "height wid
 def _tight_message(pixels: Pixels, source: Image | CompressedImage) -> Image:
     """An Image message of checked samples: no padding, native byte order."""
     samples = pixels.samples
-    message = Image(header=source.header, encoding=pixels.encoding)
+    encoding = SAME_LAYOUT.get(pixels.encoding, pixels.encoding)
+    message = Image(header=source.header, encoding=encoding)
     message.height = source.height if isinstance(source, Image) else samples.shape[0]
     message.width = samples.shape[1]
     message.step = samples.strides[0]
-    message.is_bigendian = False
+    message.is_bigendian = sys.byteorder == "big"
     message.data = array.array("B", samples.tobytes())
     return message

@@ -86,19 +86,16 @@ class FrameAssembler:
         self._on_dropped = on_dropped
         self._on_time_jump = on_time_jump
         settings = config()
-        is_compressed = settings.image_transport == "compressed"
         self._images = AdaptiveInput(
             node,
-            CompressedImage if is_compressed else Image,
-            image_topic(node, settings.image_transport),
+            image_topics(node, settings.image_transport),
             reliability=settings.image_reliability,
             is_fit=self._is_image_fit,
             warn=warn,
         )
         self._camera_infos = AdaptiveInput(
             node,
-            CameraInfo,
-            camera_info_topic(node),
+            {camera_info_topic(node): CameraInfo},
             reliability="auto",
             is_fit=lambda message: True,
             warn=warn,
@@ -264,12 +261,13 @@ class FrameAssembler:
         )
 
 
-def image_topic(node: Node, image_transport: str) -> str:
-    """The topic of the images: `image`, remapped, with the suffix that its transport adds."""
-    base = node.resolve_topic_name("image")
-    if image_transport == "compressed" and not base.endswith(COMPRESSED_SUFFIX):
-        return base + COMPRESSED_SUFFIX
-    return base
+def image_topics(node: Node, image_transport: str) -> dict[str, type]:
+    """The topics of the images and their types: `image`, remapped, as its transports name it."""
+    base = node.resolve_topic_name("image").removesuffix(COMPRESSED_SUFFIX)
+    transports = {"raw": {base: Image}, "compressed": {base + COMPRESSED_SUFFIX: CompressedImage}}
+    if image_transport == "auto":
+        return transports["raw"] | transports["compressed"]
+    return transports[image_transport]
 
 
 def camera_info_topic(node: Node) -> str:

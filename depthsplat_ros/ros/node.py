@@ -21,7 +21,7 @@ from depthsplat_ros.msg import ReconstructionStatus
 from depthsplat_ros.ros import parameters
 from depthsplat_ros.ros.config import NodeConfig
 from depthsplat_ros.ros.decoding import decode
-from depthsplat_ros.ros.frame_assembler import FrameAssembler, PosedImage, image_topic
+from depthsplat_ros.ros.frame_assembler import FrameAssembler, PosedImage
 from depthsplat_ros.ros.health import Inputs, Verdict, judge
 from depthsplat_ros.ros.outputs import Outputs
 from depthsplat_ros.ros.process import run_node
@@ -157,7 +157,7 @@ class DepthSplatNode(LifecycleNode):
 
     def _are_images_rectified(self) -> bool:
         if self._config.image_rectified == "auto":
-            return is_rectified_topic(image_topic(self, self._config.image_transport))
+            return is_rectified_topic(self.resolve_topic_name("image"))
         return self._config.image_rectified == "yes"
 
     def _autostart(self) -> None:

@@ -254,7 +254,7 @@ def test_a_best_effort_camera_is_heard(graph):
 
 def test_compressed_images_are_heard(graph):
     robot = Robot(image_type=CompressedImage, image_topic="image/compressed")
-    node, robot, listener = start(graph, robot=robot, image_transport="compressed")
+    node, robot, listener = start(graph, robot=robot)
     texture = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
     jpeg = cv2.imencode(".jpg", texture)[1].tobytes()
 

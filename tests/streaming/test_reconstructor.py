@@ -21,9 +21,7 @@ def frame_at(index, x_m, **pose_arguments):
 
 
 def walk(reconstructor, count, step_m=0.2, start=0):
-    return [
-        reconstructor.push(frame_at(i, step_m * i)) for i in range(start, start + count)
-    ]
+    return [reconstructor.push(frame_at(i, step_m * i)) for i in range(start, start + count)]
 
 
 def test_a_walk_gives_one_depth_per_keyframe_after_the_first():

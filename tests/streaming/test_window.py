@@ -31,9 +31,7 @@ def test_no_partner_without_overlap():
 
 
 def test_an_older_keyframe_with_baseline_beats_the_latest_without():
-    held = keyframes(
-        make_pose(x_m=-0.3), make_pose(x_m=-0.045), make_pose(x_m=-0.04), make_pose()
-    )
+    held = keyframes(make_pose(x_m=-0.3), make_pose(x_m=-0.045), make_pose(x_m=-0.04), make_pose())
     assert chosen(held, -1, window_views=2) == [0, 3]
 
 
