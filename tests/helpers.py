@@ -6,7 +6,7 @@ import torch
 
 from depthsplat_ros.camera import Camera
 from depthsplat_ros.frame import Frame
-from depthsplat_ros.model.types import DepthPrediction, ViewFeatures
+from depthsplat_ros.model.types import DepthPrediction, Traits, ViewFeatures
 
 SMALL_CAMERA = Camera(width_px=64, height_px=48, fx_px=60.0, fy_px=60.0, cx_px=31.5, cy_px=23.5)
 SECOND_NS = 1_000_000_000
@@ -44,7 +44,15 @@ class WallPredictor:
     It counts what it is asked, so tests can tell what was computed and what was remembered.
     """
 
-    size_multiple = 1
+    traits = Traits(
+        minimum_views=2,
+        maximum_views=10,
+        preferred_views=4,
+        longer_side_px=320,
+        size_multiple=1,
+        near_m=0.4,
+        far_m=15.0,
+    )
 
     def __init__(self, wall_z_m=3.0, confidence=0.9):
         self.wall_z_m = wall_z_m

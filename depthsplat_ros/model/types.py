@@ -60,12 +60,27 @@ class DepthPrediction:
     """The best guess at every pixel, for evaluation at full coverage; never published."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What a predictor can take, and what it works best with."""
+
+    minimum_views: int
+    maximum_views: int
+    preferred_views: int
+    longer_side_px: int
+    """Preferred image size."""
+    size_multiple: int
+    """Image sides must be multiples of this."""
+    near_m: float
+    far_m: float
+    """Preferred depth range, in the unit of the poses."""
+
+
 @runtime_checkable
 class DepthPredictor(Protocol):
     """Anything that turns posed views into depth; it holds no state between calls."""
 
-    size_multiple: int
-    """Image sides must be multiples of this."""
+    traits: Traits
 
     def encode_views(self, images: Float[Tensor, "batch view 3 height width"]) -> ViewFeatures:
         """The part that depends on single images only, and may be cached with a keyframe."""

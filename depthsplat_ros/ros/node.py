@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -29,6 +30,7 @@ from depthsplat_ros.ros.qos import LATEST_QOS, OUTPUT_QOS
 from depthsplat_ros.ros.reports import diagnostics_message, status_message
 from depthsplat_ros.ros.statistics import Statistics
 from depthsplat_ros.ros.worker import Worker
+from depthsplat_ros.settings import SettingError
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.factory import create_reconstructor
 from depthsplat_ros.streaming.reconstructor import Reconstruction, StreamingReconstructor
@@ -76,9 +78,7 @@ class DepthSplatNode(LifecycleNode):
         self._report_timer = self.create_timer(
             STATE_CHECK_PERIOD_S, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
-        self.add_on_set_parameters_callback(
-            lambda changes: parameters.validate((self._config, self._streaming_config), changes)
-        )
+        self.add_on_set_parameters_callback(self._validate_parameters)
         self.add_post_set_parameters_callback(self._apply_parameters)
         if self._config.autostart:
             self._autostart()
@@ -194,6 +194,16 @@ class DepthSplatNode(LifecycleNode):
             outputs.publish(result, header, self._config)
         return (self.get_clock().now().nanoseconds - result.frame.stamp_ns) / 1e9
 
+    def _validate_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        try:
+            parameters.updated(self._config, changes)
+            streaming_config = parameters.updated(self._streaming_config, changes)
+            if self._reconstructor is not None:
+                streaming_config.suited_to(self._reconstructor.traits)
+        except SettingError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
     def _apply_parameters(self, changes: list[Parameter]) -> None:
         self._config = parameters.updated(self._config, changes)
         self._streaming_config = parameters.updated(self._streaming_config, changes)
@@ -264,7 +274,9 @@ class DepthSplatNode(LifecycleNode):
             model=self._config.model,
             device=reconstructor.device if reconstructor else self._config.device,
             keyframes_held=reconstructor.keyframes_held if reconstructor else 0,
-            window_views=self._streaming_config.window_views,
+            window_views=(
+                reconstructor.config if reconstructor else self._streaming_config
+            ).window_views,
         )
         self._status_publisher.publish(status)
         self._diagnostics_publisher.publish(

@@ -5,12 +5,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-    SetParametersResult,
-)
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -70,13 +65,3 @@ def updated(config: Config, parameters: Iterable[Parameter]) -> Config:
         parameter.name: parameter.value for parameter in parameters if parameter.name in names
     }
     return dataclasses.replace(config, **changes)
-
-
-def validate(configs: Iterable[Any], parameters: list[Parameter]) -> SetParametersResult:
-    """Whether a set of parameters may be applied to all settings at once, or why not."""
-    try:
-        for config in configs:
-            updated(config, parameters)
-    except SettingError as error:
-        return SetParametersResult(successful=False, reason=str(error))
-    return SetParametersResult(successful=True)

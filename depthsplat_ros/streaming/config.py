@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a stream of frames becomes windows of views."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from depthsplat_ros.model.types import Traits
 from depthsplat_ros.settings import SettingError, check_settings, setting
 
 MINIMUM_VIEWS, MAXIMUM_VIEWS = 2, 10
@@ -20,30 +21,30 @@ class StreamingConfig:
     """
 
     longer_side_px: int = setting(
-        320,
-        "Longer side of the working image in pixels; the shorter one keeps the aspect ratio. "
-        "Images are resized (never enlarged) and cropped by at most a few pixels.",
-        minimum=64,
+        0,
+        "Longer side of the working image in pixels; 0 takes what suits the model. The shorter "
+        "side keeps the aspect ratio; images are never enlarged and cropped by a few pixels.",
+        minimum=0,
         maximum=4096,
     )
     near_m: float = setting(
-        0.4,
-        "Nearest depth searched, in metres (the unit of the poses).",
-        minimum=1e-6,
+        0.0,
+        "Nearest depth searched, in metres (the unit of the poses); 0 takes the model's own.",
+        minimum=0.0,
         maximum=1e6,
         is_dynamic=True,
     )
     far_m: float = setting(
-        15.0,
-        "Farthest depth searched, in metres (the unit of the poses).",
-        minimum=1e-6,
+        0.0,
+        "Farthest depth searched, in metres (the unit of the poses); 0 takes the model's own.",
+        minimum=0.0,
         maximum=1e7,
         is_dynamic=True,
     )
     window_views: int = setting(
-        4,
-        "Views matched together, the reference included.",
-        minimum=MINIMUM_VIEWS,
+        0,
+        "Views matched together, the reference included, 2 to 10; 0 takes what suits the model.",
+        minimum=0,
         maximum=MAXIMUM_VIEWS,
         is_dynamic=True,
     )
@@ -131,12 +132,36 @@ class StreamingConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if self.near_m >= self.far_m:
+        if 0 < self.far_m <= self.near_m:
             raise SettingError(
                 f"near_m is {self.near_m:g} and far_m {self.far_m:g}; near must be nearer"
+            )
+        if 0 < self.window_views < MINIMUM_VIEWS:
+            raise SettingError(
+                f"window_views is {self.window_views}; depth needs at least {MINIMUM_VIEWS} views"
             )
         if self.window_views > self.keyframes_held:
             raise SettingError(
                 f"window_views is {self.window_views} but only {self.keyframes_held} keyframes "
                 "are held; raise keyframes_held"
             )
+
+    def suited_to(self, traits: Traits) -> "StreamingConfig":
+        """The same with every 0 replaced by what suits the model.
+
+        Raises:
+            SettingError: if the model cannot take what is asked for.
+        """
+        suited = replace(
+            self,
+            longer_side_px=self.longer_side_px or traits.longer_side_px,
+            near_m=self.near_m or min(traits.near_m, (self.far_m or traits.far_m) / 2),
+            far_m=self.far_m or max(traits.far_m, 2 * self.near_m),
+            window_views=self.window_views or min(traits.preferred_views, self.keyframes_held),
+        )
+        if not traits.minimum_views <= suited.window_views <= traits.maximum_views:
+            raise SettingError(
+                f"window_views is {suited.window_views}; this model takes "
+                f"{traits.minimum_views} to {traits.maximum_views} views"
+            )
+        return suited

@@ -13,7 +13,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from depthsplat_ros.frame import Frame
-from depthsplat_ros.model.types import DepthPrediction, DepthPredictor, ViewFeatures, Views
+from depthsplat_ros.model.types import DepthPrediction, DepthPredictor, Traits, ViewFeatures, Views
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.continuity import find_break
 from depthsplat_ros.streaming.keyframes import reject_keyframe
@@ -72,6 +72,9 @@ class StreamingReconstructor:
             predictor: what turns views into depth; it must live on `device`.
             config: keyframe and window settings.
             device: torch device of the predictor.
+
+        Raises:
+            SettingError: if the settings ask for what the predictor cannot take.
         """
         self._predictor = predictor
         self._device = torch.device(device)
@@ -80,6 +83,20 @@ class StreamingReconstructor:
         self._held: deque[Keyframe] = deque()
         self._previous: Frame | None = None
         self._measured_depths_m: tuple[float, ...] | None = None
+
+    @property
+    def traits(self) -> Traits:
+        """What the predictor can take."""
+        return self._predictor.traits
+
+    @property
+    def config(self) -> StreamingConfig:
+        """The settings in force, suited to the predictor; may be replaced between two frames."""
+        return self._config
+
+    @config.setter
+    def config(self, config: StreamingConfig) -> None:
+        self._config = config.suited_to(self._predictor.traits)
 
     @property
     def keyframes_held(self) -> int:
@@ -146,7 +163,7 @@ class StreamingReconstructor:
         """Encode the frame and hold it as the newest keyframe; returns the time it took."""
         started_s = time.perf_counter()
         working = fit_to_working_size(
-            frame, self.config.longer_side_px, self._predictor.size_multiple
+            frame, self.config.longer_side_px, self._predictor.traits.size_multiple
         )
         with torch.inference_mode():
             features = self._predictor.encode_views(self._image_tensor(working))
@@ -161,6 +178,15 @@ class StreamingReconstructor:
         started_s = time.perf_counter()
         reference = self._held[-1 if self.config.reference == "newest" else -2]
         window = choose_window(self._held, reference, scene_depths_m, self.config)
+        needed = self._predictor.traits.minimum_views
+        if window is not None and len(window.keyframes) < needed:
+            return Skipped(
+                stamp_ns=frame.stamp_ns,
+                reason=SkipReason.WAITING_FOR_PARTNER,
+                detail=f"{len(window.keyframes)} keyframes see the scene; the model needs "
+                f"{needed}",
+                is_keyframe=True,
+            )
         if window is None:
             return Skipped(
                 stamp_ns=frame.stamp_ns,

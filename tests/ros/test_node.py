@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import array
+import dataclasses
 
 import cv2
 import numpy as np
@@ -294,13 +295,21 @@ def test_parameters_are_set_whole_or_not_at_all(graph):
     )
     assert not refused.successful
     assert "near must be nearer" in refused.reason
-    assert node.get_parameter("near_m").value == 0.4
+    assert node.get_parameter("near_m").value == 0.0
     accepted = node.set_parameters_atomically(
         [Parameter("near_m", value=1.0), Parameter("far_m", value=4.0)]
     )
     assert accepted.successful
     walk(graph, robot, node, 2)
     assert graph.predictor.windows[-1][0].near_m.max() == 1.0
+
+
+def test_more_views_than_the_model_takes_are_refused(graph):
+    graph.predictor.traits = dataclasses.replace(graph.predictor.traits, maximum_views=6)
+    node, robot, listener = start(graph)
+    refused = node.set_parameters_atomically([Parameter("window_views", value=8)])
+    assert not refused.successful
+    assert "2 to 6 views" in refused.reason
 
 
 def test_millimetres_are_published_on_demand(graph):
