@@ -6,6 +6,7 @@ import logging
 import torch
 
 from depthsplat_ros.errors import DepthSplatError
+from depthsplat_ros.plane_sweep import PlaneSweep
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.reconstructor import StreamingReconstructor
 
@@ -60,8 +61,6 @@ def create_reconstructor(
     if model not in MODELS:
         raise ModelError(f"model is {model!r}; it must be one of {', '.join(MODELS)}")
     resolved = resolve_device(device)
-    from depthsplat_ros.plane_sweep import PlaneSweep
-
     return StreamingReconstructor(PlaneSweep(), config, device=resolved)
 
 
