@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-OLDEST, NEWEST = (3, 10), (3, 13)
+OLDEST, NEWEST = (3, 10), (3, 13)  # there are ROS 2 wheels for these
 VERSIONED = tuple(f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1))
 
 # Run by the candidate. In a virtual environment the interpreter below it answers for itself.
@@ -68,10 +68,10 @@ class Interpreter:
         """For messages: version and place."""
         return f"Python {'.'.join(map(str, self.version))} ({self.executable})"
 
-    @property
-    def is_supported(self) -> bool:
-        """Whether the package runs on it."""
-        return self.is_cpython and OLDEST <= self.version[:2] <= NEWEST
+    def is_supported(self, ros: bool) -> bool:
+        """Whether the package runs on it; a sourced ROS 2 sets the upper end itself."""
+        newest = self.version[:2] if ros else NEWEST
+        return self.is_cpython and OLDEST <= self.version[:2] <= newest
 
 
 def probe(command: str, ros: bool) -> Interpreter | None:
@@ -93,7 +93,7 @@ def choose(commands: list[str], ros: bool) -> Interpreter | None:
     The checks of `machine.py` then say what that one lacks.
     """
     found = [interpreter for command in commands if (interpreter := probe(command, ros))]
-    supported = [interpreter for interpreter in found if interpreter.is_supported]
+    supported = [interpreter for interpreter in found if interpreter.is_supported(ros)]
     if ros:
         supported = [one for one in supported if not one.rclpy_failure] or supported
     complete = [one for one in supported if one.has_venv and one.has_headers]

@@ -66,7 +66,7 @@ def check_machine(
     Raises:
         MachineError: naming everything that is missing, with one command that installs it.
     """
-    if interpreter is None or not interpreter.is_supported:
+    if interpreter is None or not interpreter.is_supported(ros=ros is not None):
         _refuse_python(interpreter)
     if ros is None:
         _check_wheels_fit()
