@@ -18,7 +18,7 @@ from rosbags.rosbag2 import Reader
 from rosgraph_msgs.msg import Clock
 
 from depthsplat_ros.errors import DepthSplatError
-from depthsplat_ros.recordings.bag import Bag
+from depthsplat_ros.recordings.bag import Bag, RecordingError
 from depthsplat_ros.recordings.topics import RecordingOptions, choose_topics
 from depthsplat_ros.ros.parameters import declare_settings
 from depthsplat_ros.ros.process import run_node
@@ -93,6 +93,7 @@ class BagPlayer(Node):
             topics.camera_info: "camera_info",
         }
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
+        self._types: dict[str, str] = {}
         self._players = self._advertise()
         self._awaited = [
             self._players[name]
@@ -124,6 +125,7 @@ class BagPlayer(Node):
                         f"{connection.topic} is left out: no Python class for {connection.msgtype}"
                     )
                     continue
+                self._types[connection.topic] = connection.msgtype
                 publishers[connection.topic] = self.create_publisher(
                     message_type,
                     self._renamed.get(connection.topic, connection.topic),
@@ -138,33 +140,50 @@ class BagPlayer(Node):
                 self._play_once()
                 if not self._config.loop:
                     break
-            for publisher in self._players.values():
-                publisher.wait_for_all_acked(Duration(seconds=ACKNOWLEDGEMENT_TIMEOUT_S))
+            self._wait_for_acknowledgements()
         except Exception as error:  # noqa: BLE001  the boundary of the thread: say it and end
             if not self._stopped.is_set():
                 self.failure = f"{type(error).__name__}: {error}"
         self.is_done = True
 
+    def _wait_for_acknowledgements(self) -> None:
+        """Give what was published last the time to arrive."""
+        deadline_s = time.monotonic() + ACKNOWLEDGEMENT_TIMEOUT_S
+        for publisher in self._players.values():
+            # In short waits: the node may be told to end.
+            while not publisher.wait_for_all_acked(Duration(seconds=CLOCK_PERIOD_S)):
+                if self._stopped.is_set() or time.monotonic() > deadline_s:
+                    return
+
     def _wait_for_subscribers(self) -> None:
+        with Reader(self._path) as reader:
+            first_ns = reader.start_time
         deadline_s = time.monotonic() + self._config.subscriber_timeout_s
         while not all(publisher.get_subscription_count() for publisher in self._awaited):
             if time.monotonic() > deadline_s:
                 missing = [p.topic_name for p in self._awaited if not p.get_subscription_count()]
                 self.get_logger().warning(f"nobody listens to {', '.join(missing)}; playing")
                 return
+            # Nodes on the bag's time may need to know it before they can listen.
+            self._publish_clock(first_ns)
             if self._stopped.wait(CLOCK_PERIOD_S):
                 return
 
     def _play_once(self) -> None:
-        started_s = time.monotonic()
+        started_s: float | None = None
         with Reader(self._path) as reader:
             first_ns = reader.start_time
             self.get_logger().info(
                 f"playing {reader.message_count} messages, {reader.duration / 1e9:.1f} s"
             )
+            read = 0
             for connection, log_ns, data in reader.messages():
+                read += 1
+                if started_s is None:
+                    # Not before: finding the first message may take long.
+                    started_s = time.monotonic()
                 publisher = self._players.get(connection.topic)
-                if publisher is None:
+                if publisher is None or connection.msgtype != self._types[connection.topic]:
                     continue
                 due_s = started_s + (log_ns - first_ns) / 1e9 / self._config.rate
                 while (remaining_s := due_s - time.monotonic()) > 0:
@@ -173,6 +192,12 @@ class BagPlayer(Node):
                         return
                 self._publish_clock(log_ns)
                 publisher.publish(bytes(data))
+            # The reader takes some damage for the end of the file.
+            if read < reader.message_count:
+                raise RecordingError(
+                    f"recording {self._path} is damaged: of its {reader.message_count} messages "
+                    f"{read} can be read; recover it with 'mcap recover' or 'ros2 bag reindex'"
+                )
         self.get_logger().info("the bag has been played")
 
     def _publish_clock(self, now_ns: int) -> None:

@@ -10,6 +10,7 @@ MOTION_REASONS = frozenset(
     {"waiting_for_partner", "standing_still", "pure_rotation", "too_similar", "no_overlap"}
 )
 FAILURE_CAUSE = "internal_error"
+OVERTAKEN_CAUSE = "overtaken_by_newer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,8 @@ def judge(
         )
     if snapshot.last_event == FAILURE_CAUSE:
         return Verdict(state="FAILED", reason=snapshot.last_detail)
+    if snapshot.last_event == OVERTAKEN_CAUSE:
+        return Verdict(state="RUNNING", reason="")
     if snapshot.last_event == "not_wanted":
         return Verdict(state="RUNNING", reason="nobody listens to the results, so none are made")
     if snapshot.last_event in ("", "prediction") or snapshot.output_rate_hz > 0:

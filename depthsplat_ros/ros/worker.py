@@ -10,7 +10,7 @@ from collections.abc import Callable
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.frame import Frame
 from depthsplat_ros.ros.frame_assembler import PosedImage
-from depthsplat_ros.ros.health import FAILURE_CAUSE
+from depthsplat_ros.ros.health import FAILURE_CAUSE, OVERTAKEN_CAUSE
 from depthsplat_ros.ros.mailbox import Mailbox
 from depthsplat_ros.ros.statistics import Statistics
 from depthsplat_ros.streaming.reconstructor import (
@@ -68,7 +68,7 @@ class Worker:
     def put(self, image: PosedImage) -> None:
         """Leave the newest image; one that nobody has taken yet is lost, and counted."""
         if self._mailbox.put(image) is not None:
-            self._report("overtaken_by_newer", "images arrive faster than they can be worked on")
+            self._report(OVERTAKEN_CAUSE, "images arrive faster than they can be worked on")
 
     def reset(self) -> None:
         """Forget all keyframes before the next image."""

@@ -38,6 +38,10 @@ def broken(statistics):
     statistics.count_dropped("internal_error", "ZeroDivisionError")
 
 
+def overtaken(statistics):
+    statistics.count_dropped("overtaken_by_newer", "images arrive faster")
+
+
 def predicted(statistics):
     statistics.count_prediction(now_s=0.6, latency_s=0.1, inference_s=0.1)
 
@@ -55,6 +59,7 @@ def predicted(statistics):
         ({"events": [lost]}, "WAITING_FOR_INPUT", "moon"),
         ({"events": [predicted, broken]}, "FAILED", "ZeroDivisionError"),
         ({"events": [predicted]}, "RUNNING", ""),
+        ({"events": [still, overtaken]}, "RUNNING", ""),
         ({"events": [predicted, still]}, "RUNNING", ""),
     ],
 )
