@@ -100,7 +100,8 @@ def write_program(path, text):
 NODE_PROGRAM = """
 import os, signal, sys
 def end(number, frame):
-    print("got", signal.Signals(number).name, flush=True)
+    # print may be in use right now.
+    os.write(1, f"got {signal.Signals(number).name}\\n".encode())
     sys.exit(0)
 signal.signal(signal.SIGINT, end)
 print("arguments", sys.argv[1:], flush=True)
