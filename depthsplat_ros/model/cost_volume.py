@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depth hypotheses, and how well the views agree on each of them."""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from depthsplat_ros.model.constants import constant_tensor
+
+_NEAREST_WARPED_DEPTH = 1e-3
+_WARPED_VALUES_AT_ONCE = {"cpu": 1 << 22, "cuda": 1 << 25}
+"""Bound for the size of the one large intermediate, by device; on a CPU it fits the cache."""
+
+
+def select_neighbours(
+    world_from_camera: Float[Tensor, "batch view 4 4"], count: int
+) -> Int[Tensor, "batch view neighbour"]:
+    """The views each view is matched with, as the published weights were trained.
+
+    Up to three views, all others in ascending order; beyond, the `count` whose camera centres are
+    nearest, nearest first. Each view is taken to be nearest to itself, so with coinciding centres
+    a view may be matched with itself, which adds no evidence and no error.
+
+    Source: official `encoder_depthsplat.py` (`local_mv_match`).
+    """
+    batch, views = world_from_camera.shape[:2]
+    if views <= 3:
+        index = torch.arange(views, device=world_from_camera.device)
+        others = torch.arange(views - 1, device=index.device)[None]
+        return (others + (others >= index[:, None])).expand(batch, -1, -1)
+    centres = world_from_camera[..., :3, 3].float()
+    return torch.cdist(centres, centres).argsort()[..., 1 : count + 1]
+
+
+def space_inverse_depths(
+    near_m: Float[Tensor, "batch view"], far_m: Float[Tensor, "batch view"], count: int
+) -> Float[Tensor, "batch view candidate 1 1"]:
+    """Depth hypotheses per view, in 1/m, evenly spaced in inverse depth from far to near.
+
+    Equal steps in 1/depth are nearly equal steps in the image, so no hypothesis is wasted far
+    away.
+
+    Source: DepthSplat (CVPR 2025), cost volume; official `mv_unimatch.py`, first scale.
+    """
+    return _spread(_expand(1 / far_m), _expand(1 / near_m), count)
+
+
+def refine_inverse_depths(
+    inverse_depth: Float[Tensor, "batch view height width"],
+    near_m: Float[Tensor, "batch view"],
+    far_m: Float[Tensor, "batch view"],
+    step: Float[Tensor, "batch view"],
+    count: int,
+) -> Float[Tensor, "batch view candidate height width"]:
+    """Depth hypotheses per pixel around an estimate, in 1/m.
+
+    They reach from `count / 2` steps below the estimate to one less above; at the ends of the
+    range the interval is cut and the hypotheses lie denser.
+
+    Source: official `mv_unimatch.py`, second scale.
+    """
+    inverse_depth, step = inverse_depth[:, :, None], _expand(step)
+    lowest = (inverse_depth - step * (count // 2)).clamp(min=_expand(1 / far_m))
+    highest = (inverse_depth + step * (count // 2 - 1)).clamp(max=_expand(1 / near_m))
+    return _spread(lowest, highest, count)
+
+
+def match_views(
+    features: Float[Tensor, "batch view channel height width"],
+    neighbours: Int[Tensor, "batch view neighbour"],
+    intrinsics_px: Float[Tensor, "batch view 3 3"],
+    world_from_camera: Float[Tensor, "batch view 4 4"],
+    inverse_depths: Float[Tensor, "batch view candidate height_or_1 width_or_1"],
+) -> Float[Tensor, "batch view candidate height width"]:
+    """Agreement of every view with its neighbours at each depth hypothesis.
+
+    The score is the scaled dot product of a pixel's features with the neighbour's features where
+    the hypothesis would put it, averaged over the neighbours; outside their image it counts as 0.
+    The warped features, views x channels x candidates x pixels, never exist as a whole: hypotheses
+    are taken a few at a time.
+
+    Two habits of the official code are kept because the weights were trained with them: features
+    sit at whole-pixel coordinates of a plainly scaled camera matrix (no half-pixel term), and a
+    neighbour is projected with the reference view's intrinsics, not with its own. With one camera
+    per window the second is exact.
+
+    The camera matrices are in pixels of the feature maps; the hypotheses are in 1/m.
+
+    Source: official `matching.py`, `mv_unimatch.py`.
+    """
+    batch, views, channels, height, width = features.shape
+    candidates = inverse_depths.shape[2]
+    matrix, offset = reference_to_neighbour(intrinsics_px, world_from_camera, neighbours)
+    rays = matrix @ pixel_grid(height, width, features.device)
+    depth = rearrange(1 / inverse_depths.float(), "b v d h w -> (b v) d (h w)")
+
+    reference = rearrange(features, "b v c h w -> (b v) c 1 (h w)")
+    scores = depth.new_zeros(batch * views, candidates, height * width)
+    limit = _WARPED_VALUES_AT_ONCE["cuda" if features.is_cuda else "cpu"]
+    chunk = max(1, limit // (batch * views * channels * height * width))
+    batch_index = torch.arange(batch, device=features.device)[:, None]
+    for k in range(neighbours.shape[-1]):
+        source = features[batch_index, neighbours[:, :, k]].flatten(0, 1)
+        ray, shift = rays[:, :, k].flatten(0, 1)[:, :, None], offset[:, :, k].flatten(0, 1)
+        for start in range(0, candidates, chunk):
+            points = ray * depth[:, None, start : start + chunk] + shift[..., None, None]
+            warped = _sample(source, points)
+            scores[:, start : start + chunk] += (warped * reference).sum(dim=1)
+    scores /= channels**0.5 * neighbours.shape[-1]
+    return rearrange(scores, "(b v) d (h w) -> b v d h w", b=batch, h=height)
+
+
+def reference_to_neighbour(
+    intrinsics_px: Float[Tensor, "batch view 3 3"],
+    world_from_camera: Float[Tensor, "batch view 4 4"],
+    neighbours: Int[Tensor, "batch view neighbour"],
+) -> tuple[Float[Tensor, "batch view neighbour 3 3"], Float[Tensor, "batch view neighbour 3"]]:
+    """Matrix M and offset t with `M @ (x, y, 1) * depth + t` the neighbour's image of a pixel.
+
+    Made in float64: the inverse of a camera matrix loses digits that the scores would show.
+    """
+    batch_index = torch.arange(len(neighbours), device=neighbours.device)[:, None, None]
+    camera_matrix = intrinsics_px.double()[:, :, None]
+    world_from_camera = world_from_camera.double()
+    camera_from_world = torch.linalg.inv_ex(world_from_camera).inverse[batch_index, neighbours]
+    neighbour_from_reference = camera_from_world @ world_from_camera[:, :, None]
+    rotation, translation = (
+        neighbour_from_reference[..., :3, :3],
+        neighbour_from_reference[..., :3, 3:],
+    )
+    matrix = camera_matrix @ rotation @ torch.linalg.inv_ex(camera_matrix).inverse
+    offset = (camera_matrix @ translation)[..., 0]
+    return matrix.float(), offset.float()
+
+
+@constant_tensor
+def pixel_grid(height: int, width: int, device: torch.device) -> Float[Tensor, "3 pixel"]:
+    """Homogeneous whole-pixel coordinates (x, y, 1), row by row."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([x, y, torch.ones_like(x)]).flatten(1).to(device, torch.float32)
+
+
+def _sample(
+    source: Float[Tensor, "image channel height width"],
+    points: Float[Tensor, "image 3 candidate pixel"],
+) -> Float[Tensor, "image channel candidate pixel"]:
+    height, width = source.shape[-2:]
+    x, y, z = points.unbind(dim=1)
+    z = z.clamp(min=_NEAREST_WARPED_DEPTH)
+    grid = torch.stack([2 / (width - 1) * (x / z) - 1, 2 / (height - 1) * (y / z) - 1], dim=-1)
+    # Places need all digits of float32, even where features do not.
+    return F.grid_sample(source.float(), grid, align_corners=True)
+
+
+def _spread(lowest: Tensor, highest: Tensor, count: int) -> Tensor:
+    steps = _unit_steps(count, lowest.device)
+    return lowest + steps * (highest - lowest)
+
+
+@constant_tensor
+def _unit_steps(count: int, device: torch.device) -> Float[Tensor, "candidate 1 1"]:
+    return torch.linspace(0, 1, count).to(device)[:, None, None]
+
+
+def _expand(per_view: Float[Tensor, "batch view"]) -> Float[Tensor, "batch view 1 1 1"]:
+    return per_view[:, :, None, None, None]

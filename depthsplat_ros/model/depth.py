@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multi-view depth: what single images say, compared across the views of a window.
+
+    images -> Backbone, SingleViewEncoder -> look -> encode -> features
+    features -> MultiViewTransformer -> match_views -> CrossViewUnet -> match -> coarse depth
+    features, coarse depth -> DptHead -> residual -> refine -> depth at full resolution
+
+The first line is per image and may be cached; the second needs all views of a window; the third
+is per view again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from depthsplat_ros.model.backbone import Backbone
+from depthsplat_ros.model.config import DepthSplatConfig
+from depthsplat_ros.model.constants import constant_tensor
+from depthsplat_ros.model.cost_volume import (
+    match_views,
+    refine_inverse_depths,
+    space_inverse_depths,
+)
+from depthsplat_ros.model.dpt import STAGE_COUNT, DptHead
+from depthsplat_ros.model.transformer import MultiViewTransformer
+from depthsplat_ros.model.types import Views
+from depthsplat_ros.model.unet import CrossViewUnet
+from depthsplat_ros.model.vit import SingleViewEncoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageMaps:
+    """What the two image encoders see in single images, "image channel height width" each."""
+
+    cnn: Sequence[Tensor]
+    """Of the backbone, fine to coarse."""
+    vit: Sequence[Tensor]
+    """Of the vision transformer, shallow to deep, at an eighth of the image's size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Matching:
+    """What the comparison of a window's views says about each view, at the finest scale."""
+
+    inverse_depth: Float[Tensor, "batch view height width"]
+    """Expectation over the hypotheses, in 1/m."""
+    probability: Float[Tensor, "batch view height width"]
+    """Of the likeliest hypothesis."""
+    features: tuple[Tensor, ...]
+    """Multi-view features per scale, coarse to fine, "batch view channel height width"."""
+
+    def select(self, views: slice) -> "Matching":
+        """The same for some of the views."""
+        return Matching(
+            inverse_depth=self.inverse_depth[:, views],
+            probability=self.probability[:, views],
+            features=tuple(values[:, views] for values in self.features),
+        )
+
+
+class MultiViewDepth(nn.Module):
+    """Depth of every view of a window, coarse to fine."""
+
+    def __init__(self, config: DepthSplatConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config)
+        self.single_view = SingleViewEncoder(config.vit)
+        self.transformer = MultiViewTransformer(
+            config.matching_channels(0), config.transformer_layers
+        )
+        finer = range(1, config.scale_count)
+        self.matching_pyramid = nn.ModuleList(
+            [_Finer(config.matching_channels(scale - 1)) for scale in finer]
+        )
+        self.mono_pyramid = nn.ModuleList(
+            [_Finer(config.mono_channels(scale - 1)) for scale in finer]
+        )
+        self.scales = nn.ModuleList(
+            [MatchingScale(config, scale) for scale in range(config.scale_count)]
+        )
+        self.head = DptHead(config, config.fusion_channels, joins_depth=True)
+        half = config.fusion_channels // 2
+        self.residual = nn.Sequential(
+            nn.Conv2d(config.fusion_channels, half, 3, padding=1, padding_mode="replicate"),
+            nn.GELU(),
+            nn.Conv2d(half, 16, 3, padding=1, padding_mode="replicate"),
+            nn.GELU(),
+            nn.Conv2d(16, 1, 1),
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights and of the feature maps; depth itself is always float32."""
+        return self.residual[-1].weight.dtype
+
+    def look(self, images: Float[Tensor, "image 3 height width"]) -> ImageMaps:
+        """Both encoders' view of single images with values in [0, 1]."""
+        mean, deviation = imagenet_statistics(images.device, images.dtype)
+        images = (images - mean) / deviation
+        size = (images.shape[-2] // 8, images.shape[-1] // 8)
+        return ImageMaps(
+            cnn=self.backbone(images),
+            vit=[_resize(values, size) for values in self.single_view(images)],
+        )
+
+    def encode(self, maps: ImageMaps) -> dict[str, Tensor]:
+        """All that can be computed without the other views, "image channel height width" each."""
+        encoded = {"matching": maps.cnn[-1]}
+        mono = maps.vit[-1]
+        if self.config.lowest_stride == 4:
+            mono = _resize(mono, (2 * mono.shape[-2], 2 * mono.shape[-1]))
+        for scale, module in enumerate(self.scales):
+            if scale > 0:
+                mono = self.mono_pyramid[scale - 1](mono)
+            encoded |= {
+                f"scale{scale}_{name}": values
+                for name, values in module.encode(maps.cnn[-1 - scale], mono).items()
+            }
+        stages = self.head.encode(maps.cnn, maps.vit)
+        return encoded | {f"depth_stage{index}": values for index, values in enumerate(stages)}
+
+    def match(
+        self,
+        views: Views,
+        features: Mapping[str, Float[Tensor, "batch view ..."]],
+        neighbours: Int[Tensor, "batch view neighbour"],
+    ) -> Matching:
+        """Compares every view with its neighbours.
+
+        Of `views` only the cameras, the ranges and the size of the images are read; the features
+        come from `encode`, unfolded into batch and view.
+        """
+        config = self.config
+        batch, view_count, _, height, width = views.images.shape
+        inverse_depth = None
+        matching = self.transformer(features["matching"], neighbours)
+        pyramid = []
+        for scale, module in enumerate(self.scales):
+            if scale == 0:
+                hypotheses = space_inverse_depths(
+                    views.near_m, views.far_m, config.candidates(scale)
+                )
+            else:
+                matching = _per_image(self.matching_pyramid[scale - 1], matching)
+                step = (1 / views.near_m - 1 / views.far_m) / (config.candidate_count - 1)
+                hypotheses = refine_inverse_depths(
+                    _resize(inverse_depth, matching.shape[-2:]),
+                    views.near_m,
+                    views.far_m,
+                    step / 2**scale,
+                    config.candidates(scale),
+                )
+            pyramid.append(matching)
+            scores = match_views(
+                matching,
+                neighbours,
+                scale_intrinsics(
+                    views.intrinsics,
+                    width_px=width / config.stride(scale),
+                    height_px=height / config.stride(scale),
+                ),
+                views.world_from_camera,
+                hypotheses,
+            )
+            logits = module(
+                scores.flatten(0, 1).to(self.dtype),
+                matching.flatten(0, 1),
+                features[f"scale{scale}_regressor"].flatten(0, 1),
+                features[f"scale{scale}_shortcut"].flatten(0, 1),
+                view_count,
+            )
+            probabilities = logits.float().softmax(1).unflatten(0, (batch, view_count))
+            inverse_depth = (probabilities * hypotheses).sum(dim=2)
+        return Matching(
+            inverse_depth=inverse_depth,
+            probability=probabilities.amax(dim=2),
+            features=tuple(pyramid),
+        )
+
+    def refine(
+        self,
+        matching: Matching,
+        features: Mapping[str, Float[Tensor, "batch view ..."]],
+        near_m: Float[Tensor, "batch view"],
+        far_m: Float[Tensor, "batch view"],
+    ) -> Float[Tensor, "batch view height width"]:
+        """Inverse depth at the size of the images, in 1/m, kept between 1/far and 1/near.
+
+        It is per view; all arguments may be restricted to some of the views.
+        """
+        stages = [features[f"depth_stage{index}"].flatten(0, 1) for index in range(STAGE_COUNT)]
+        fused = self.head(stages, multi_view_inputs(matching))
+        residual = self.residual(fused).float()
+        residual = rearrange(residual, "(b v) 1 h w -> b v h w", b=len(near_m))
+        inverse_depth = _resize(matching.inverse_depth, residual.shape[-2:]) + residual
+        inverse_depth = inverse_depth.clamp(
+            1 / far_m[..., None, None], 1 / near_m[..., None, None]
+        )
+        # An overflow must not pass for a depth at an end of the range.
+        return inverse_depth.where(residual.isfinite(), torch.nan)
+
+
+class MatchingScale(nn.Module):
+    """From the scores of depth hypotheses to their logits, at one scale.
+
+    The first convolutions are linear, so the share of the image features is computed apart, in
+    `encode`; the sum equals the official convolution of all inputs side by side.
+    """
+
+    def __init__(self, config: DepthSplatConfig, scale: int) -> None:
+        super().__init__()
+        channels = config.matching_channels(scale)
+        candidates = config.candidates(scale)
+        inputs = {
+            "scores": candidates,
+            "cnn": config.cnn_channels[-1 - scale],
+            "matching": channels,
+            "mono": config.mono_channels(scale),
+        }
+        self._widths = tuple(inputs.values())
+        self.regressor = nn.Conv2d(sum(self._widths), channels, 3, padding=1)
+        self.shortcut = nn.Conv2d(sum(self._widths), channels, 1)
+        self.regressor_norm = nn.GroupNorm(8, channels)
+        # The coarsest level of the U-Net is 4 times coarser than scale 0, at any scale.
+        self.unet = CrossViewUnet(channels, level_count=3 + scale)
+        self.regressor_output = nn.Conv2d(channels, channels, 3, padding=1)
+        self.logits = nn.Sequential(
+            nn.Conv2d(channels, 2 * channels, 3, padding=1, padding_mode="replicate"),
+            nn.GELU(),
+            nn.Conv2d(2 * channels, candidates, 3, padding=1, padding_mode="replicate"),
+        )
+
+    def encode(self, cnn: Tensor, mono: Tensor) -> dict[str, Tensor]:
+        """The share of single images in the two convolutions of the inputs."""
+        image_inputs = torch.cat([cnn, mono], dim=1)
+        return {
+            name: F.conv2d(
+                image_inputs, self._columns(conv, 1, 3), conv.bias, padding=conv.padding
+            )
+            for name, conv in (("regressor", self.regressor), ("shortcut", self.shortcut))
+        }
+
+    def forward(
+        self,
+        scores: Float[Tensor, "image candidate height width"],
+        matching: Float[Tensor, "image channel height width"],
+        image_regressor: Float[Tensor, "image channel height width"],
+        image_shortcut: Float[Tensor, "image channel height width"],
+        view_count: int,
+    ) -> Float[Tensor, "image candidate height width"]:
+        """Logits of the hypotheses; the last two maps come from `encode`."""
+        inputs = torch.cat([scores, matching], dim=1)
+        x = F.conv2d(inputs, self._columns(self.regressor, 0, 2), padding=1) + image_regressor
+        x = self.unet(F.gelu(self.regressor_norm(x)), view_count)
+        x = self.regressor_output(x)
+        x = x + F.conv2d(inputs, self._columns(self.shortcut, 0, 2)) + image_shortcut
+        return self.logits(x)
+
+    def _columns(self, conv: nn.Conv2d, *inputs: int) -> Tensor:
+        parts = conv.weight.split(self._widths, dim=1)
+        return torch.cat([parts[index] for index in inputs], dim=1)
+
+
+class _Finer(nn.Sequential):
+    """Twice the size, half the channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            nn.ConvTranspose2d(channels, channels // 2, 2, stride=2),
+            nn.GELU(),
+            nn.Conv2d(channels // 2, channels // 2, 3, padding=1),
+        )
+
+
+def multi_view_inputs(matching: Matching) -> dict[str, Tensor]:
+    """What a `DptHead` may join, with batch and view in one axis."""
+    inputs = {
+        f"matching{scale}": values.flatten(0, 1) for scale, values in enumerate(matching.features)
+    }
+    inverse_depth = matching.inverse_depth.flatten(0, 1)[:, None]
+    return inputs | {"inverse_depth": inverse_depth.to(matching.features[0].dtype)}
+
+
+def scale_intrinsics(
+    intrinsics: Float[Tensor, "batch view 3 3"], *, width_px: float, height_px: float
+) -> Float[Tensor, "batch view 3 3"]:
+    """Camera matrices in pixels, from matrices normalised by the image's size.
+
+    Only the matrix is scaled: pixel centres are taken to lie at whole numbers, see `match_views`.
+    """
+    x, y, z = intrinsics.unbind(dim=-2)
+    return torch.stack([x * width_px, y * height_px, z], dim=-2)
+
+
+@constant_tensor
+def imagenet_statistics(device: torch.device, dtype: torch.dtype) -> Float[Tensor, "2 3 1 1"]:
+    """Mean and standard deviation of ImageNet's colours in [0, 1]."""
+    statistics = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+    return statistics.to(device=device, dtype=dtype)[..., None, None]
+
+
+def _resize(values: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(values, tuple(size), mode="bilinear", align_corners=True)
+
+
+def _per_image(module: nn.Module, values: Tensor) -> Tensor:
+    return module(values.flatten(0, 1)).unflatten(0, values.shape[:2])

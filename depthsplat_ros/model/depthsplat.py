@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DepthSplat as the rest of the package sees it: encode views once, predict windows often."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from depthsplat_ros.errors import DepthSplatError
+from depthsplat_ros.model.config import DepthSplatConfig
+from depthsplat_ros.model.cost_volume import select_neighbours
+from depthsplat_ros.model.depth import Matching, MultiViewDepth
+from depthsplat_ros.model.gaussian_head import GaussianHead, gaussians_in_world
+from depthsplat_ros.model.gaussian_scene import GaussianScene
+from depthsplat_ros.model.types import DepthPrediction, ViewFeatures, Views
+
+_PIXELS_AT_ONCE = 1 << 20
+"""How much of the images is brought to full size at once, which bounds the memory."""
+
+
+class UnusableViews(DepthSplatError):
+    """The network cannot take these views: too few, or of a size it was not made for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScenePrediction:
+    """Everything the network says about all views of a window."""
+
+    depth_m: Float[Tensor, "batch view height width"]
+    """Best guess at every pixel, along the optical axis, in the unit of the poses."""
+    confidence: Float[Tensor, "batch view height width"]
+    """Probability of the likeliest depth hypothesis, in [0, 1]."""
+    gaussians: GaussianScene | None
+    """One Gaussian per pixel in the order view, row, column; None from a depth-only network."""
+
+
+class DepthSplat(nn.Module):
+    """The network of DepthSplat (CVPR 2025, architecture of March 2025); it holds no state."""
+
+    def __init__(self, config: DepthSplatConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.depth = MultiViewDepth(config)
+        self.gaussians = (
+            None if config.gaussians is None else GaussianHead(config, config.gaussians)
+        )
+
+    def encode_views(self, images: Float[Tensor, "batch view 3 height width"]) -> ViewFeatures:
+        """The part that depends on single images only, and may be cached with a keyframe.
+
+        Raises:
+            UnusableViews: if the size is no multiple of `config.size_multiple`.
+        """
+        multiple = self.config.size_multiple
+        height, width = images.shape[-2:]
+        if height % multiple or width % multiple:
+            raise UnusableViews(
+                f"images of {width} x {height} pixels do not fit this network: "
+                f"resize or crop them to multiples of {multiple} pixels"
+            )
+        seen = self.depth.look(images.flatten(0, 1).to(self.depth.dtype))
+        encoded = self.depth.encode(seen)
+        if self.gaussians is not None:
+            encoded |= self.gaussians.encode(seen)
+        return _pack(encoded, images.shape[0])
+
+    def predict(
+        self,
+        views: Views,
+        features: ViewFeatures,
+        reference: int,
+        neighbours: Int[Tensor, "batch view neighbour"] | None = None,
+    ) -> DepthPrediction:
+        """Depth of the view with index `reference`; the other views are its matching partners.
+
+        `neighbours` names the views that each view is matched with; by default they are chosen as
+        in training.
+
+        Raises:
+            UnusableViews: if there are fewer than two views.
+        """
+        matching = self.match(views, features, neighbours)
+        reference %= views.images.shape[1]
+        chosen = slice(reference, reference + 1)
+        inverse_depth = self._refine(views, features, matching, chosen)[:, 0]
+        probability = _enlarge(matching.select(chosen).probability, inverse_depth)[:, 0]
+        return depth_prediction(
+            inverse_depth, probability, views.near_m[:, reference], views.far_m[:, reference]
+        )
+
+    def predict_scene(
+        self,
+        views: Views,
+        features: ViewFeatures,
+        neighbours: Int[Tensor, "batch view neighbour"] | None = None,
+    ) -> ScenePrediction:
+        """Depth, and Gaussians where the network has them, of all views.
+
+        `neighbours` names the views that each view is matched with; by default they are chosen as
+        in training.
+
+        Raises:
+            UnusableViews: if there are fewer than two views.
+        """
+        matching = self.match(views, features, neighbours)
+        batch, view_count, _, height, width = views.images.shape
+        parts = []
+        for chosen in _slices(view_count, max(1, _PIXELS_AT_ONCE // (batch * height * width))):
+            depth_m = 1 / self._refine(views, features, matching, chosen)
+            gaussians = None
+            if self.gaussians is not None:
+                raw = self.gaussians(
+                    views.images[:, chosen],
+                    depth_m,
+                    matching.select(chosen),
+                    self._unpack(features, chosen),
+                )
+                gaussians = gaussians_in_world(
+                    raw.float(),
+                    views.images[:, chosen],
+                    depth_m,
+                    views.intrinsics[:, chosen],
+                    views.world_from_camera[:, chosen],
+                    self.config.gaussians.scale_limit,
+                )
+            parts.append((depth_m, gaussians))
+        depth_m = torch.cat([part[0] for part in parts], dim=1)
+        return ScenePrediction(
+            depth_m=depth_m,
+            confidence=_enlarge(matching.probability, depth_m),
+            gaussians=(
+                None
+                if self.gaussians is None
+                else GaussianScene.concatenate([part[1] for part in parts])
+            ),
+        )
+
+    def forward(self, views: Views) -> ScenePrediction:
+        """The uncut pass: all views encoded and predicted at once."""
+        return self.predict_scene(views, self.encode_views(views.images))
+
+    def match(
+        self,
+        views: Views,
+        features: ViewFeatures,
+        neighbours: Int[Tensor, "batch view neighbour"] | None = None,
+    ) -> Matching:
+        """The comparison of the views at the resolution of the features."""
+        view_count = views.images.shape[1]
+        if view_count < 2:
+            raise UnusableViews(
+                f"{view_count} view cannot be matched with anything: give at least two"
+            )
+        if neighbours is None:
+            neighbours = select_neighbours(views.world_from_camera, self.config.neighbour_count)
+        return self.depth.match(views, self._unpack(features), neighbours)
+
+    def _refine(
+        self, views: Views, features: ViewFeatures, matching: Matching, chosen: slice
+    ) -> Float[Tensor, "batch view height width"]:
+        return self.depth.refine(
+            matching.select(chosen),
+            self._unpack(features, chosen),
+            views.near_m[:, chosen],
+            views.far_m[:, chosen],
+        )
+
+    def _unpack(self, features: ViewFeatures, chosen: slice = slice(None)) -> dict[str, Tensor]:
+        """Maps of some of the views, "batch view channel height width"; nothing is copied."""
+        return {
+            name: rearrange(values[:, chosen], "b v h w c -> b v c h w").to(self.depth.dtype)
+            for name, values in features.maps.items()
+        }
+
+
+def depth_prediction(
+    inverse_depth: Float[Tensor, "batch height width"],
+    probability: Float[Tensor, "batch height width"],
+    near_m: Float[Tensor, " batch"],
+    far_m: Float[Tensor, " batch"],
+) -> DepthPrediction:
+    """Depth with its confidence.
+
+    An estimate that stuck to an end of the range is no evidence, and a NaN is none either.
+    """
+    lowest, highest = (1 / far_m)[:, None, None], (1 / near_m)[:, None, None]
+    is_inside = (inverse_depth > lowest) & (inverse_depth < highest)
+    depth_m = 1 / inverse_depth
+    return DepthPrediction(
+        depth_m=depth_m.where(is_inside, torch.nan),
+        confidence=probability.where(is_inside, 0.0),
+        dense_depth_m=depth_m,
+    )
+
+
+def _enlarge(probability: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(probability, like.shape[-2:], mode="nearest")
+
+
+def _pack(maps: Mapping[str, Tensor], batch: int) -> ViewFeatures:
+    """Features of views, "batch view height width channel", from maps of images.
+
+    The channels come last, as convolutions like them best in memory; kept, concatenated or
+    selected, the features stay so, and then give the same numbers to the last bit.
+    """
+    return ViewFeatures(
+        maps={
+            name: rearrange(values, "(b v) c h w -> b v h w c", b=batch).contiguous()
+            for name, values in maps.items()
+        }
+    )
+
+
+def _slices(count: int, step: int) -> Iterator[slice]:
+    return (slice(start, start + step) for start in range(0, count, step))

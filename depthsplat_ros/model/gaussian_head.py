@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Gaussian per pixel: raw numbers from a small network, and pure functions that read them.
+
+The network speaks in the camera's frame and in e3nn's basis of spherical harmonics; what leaves
+this file is in the world frame and in the ordinary basis of 3D Gaussian splatting.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from depthsplat_ros.model.config import DepthSplatConfig, GaussianConfig
+from depthsplat_ros.model.constants import constant_tensor
+from depthsplat_ros.model.depth import ImageMaps, Matching, multi_view_inputs
+from depthsplat_ros.model.dpt import STAGE_COUNT, DptHead
+from depthsplat_ros.model.gaussian_scene import GaussianScene
+from depthsplat_ros.model.harmonics import (
+    CONSTANT_HARMONIC,
+    HARMONIC_COUNT,
+    world_viewer_matrix,
+)
+
+OPACITY, OFFSET, SCALE, ROTATION, HARMONICS = (
+    slice(0, 1),
+    slice(1, 3),
+    slice(3, 6),
+    slice(6, 10),
+    slice(10, 37),
+)
+"""Where each attribute lies among the raw channels; the harmonics colour by colour."""
+RAW_CHANNELS = 37
+_SMALLEST_SCALE = 1e-10
+_EPSILON = 1e-8
+
+
+class GaussianHead(nn.Module):
+    """Image, depth and features -> raw Gaussian parameters of every pixel.
+
+    Source: official `encoder_depthsplat.py`.
+    """
+
+    def __init__(self, config: DepthSplatConfig, gaussians: GaussianConfig) -> None:
+        super().__init__()
+        features, regressed = gaussians.feature_channels, gaussians.regressor_channels
+        self.features = DptHead(config, features, joins_depth=False)
+        self.regressor = nn.Sequential(
+            nn.Conv2d(3 + 1 + 1 + features, regressed, 3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(regressed, regressed, 3, padding=1),
+        )
+        self.output = nn.Sequential(
+            nn.Conv2d(
+                regressed + 3 + features + 1,
+                RAW_CHANNELS,
+                3,
+                padding=1,
+                padding_mode="replicate",
+            ),
+            nn.GELU(),
+            nn.Conv2d(RAW_CHANNELS, RAW_CHANNELS, 3, padding=1, padding_mode="replicate"),
+        )
+
+    def encode(self, maps: ImageMaps) -> dict[str, Tensor]:
+        """All that can be computed without the other views, "image channel height width" each."""
+        stages = self.features.encode(maps.cnn, maps.vit)
+        return {f"gaussian_stage{index}": values for index, values in enumerate(stages)}
+
+    def forward(
+        self,
+        images: Float[Tensor, "batch view 3 height width"],
+        depth_m: Float[Tensor, "batch view height width"],
+        matching: Matching,
+        features: Mapping[str, Float[Tensor, "batch view ..."]],
+    ) -> Float[Tensor, "batch view 37 height width"]:
+        """Raw parameters; it is per view, all arguments may be restricted to some of the views."""
+        stages = [features[f"gaussian_stage{index}"].flatten(0, 1) for index in range(STAGE_COUNT)]
+        dtype = stages[0].dtype
+        fused = self.features(stages, multi_view_inputs(matching))
+        image = images.flatten(0, 1).to(dtype)
+        depth = depth_m.flatten(0, 1)[:, None].to(dtype)
+        probability = F.interpolate(
+            matching.probability.flatten(0, 1)[:, None], image.shape[-2:], mode="nearest"
+        ).to(dtype)
+        regressed = self.regressor(torch.cat([image, depth, probability, fused], dim=1))
+        raw = self.output(torch.cat([regressed, image, fused, probability], dim=1))
+        return raw.unflatten(0, images.shape[:2])
+
+
+def gaussians_in_world(
+    raw: Float[Tensor, "batch view 37 height width"],
+    images: Float[Tensor, "batch view 3 height width"],
+    depth_m: Float[Tensor, "batch view height width"],
+    intrinsics: Float[Tensor, "batch view 3 3"],
+    world_from_camera: Float[Tensor, "batch view 4 4"],
+    scale_limit: float,
+) -> GaussianScene:
+    """One Gaussian per pixel, in the world frame, in the order view, row, column.
+
+    The intrinsics are normalised by the image's size; `scale_limit` bounds the standard
+    deviations, in the unit of the poses.
+    """
+    camera_rotation = quaternion_from_rotation(world_from_camera[..., :3, :3])
+    local_rotation = decode_rotations_xyzw(raw)[..., [3, 0, 1, 2]]
+    harmonics = decode_harmonics(raw, images)
+    harmonics = harmonics @ world_viewer_matrix(world_from_camera).to(raw.dtype)[:, :, None].mT
+    attributes = {
+        "means_m": decode_means(raw, depth_m, intrinsics, world_from_camera),
+        "scales_m": decode_scales(raw, scale_limit),
+        "rotations_wxyz": multiply_quaternions(
+            camera_rotation[:, :, None].to(raw.dtype), local_rotation
+        ),
+        "opacities": decode_opacities(raw),
+        "harmonics": harmonics,
+    }
+    return GaussianScene(**{name: values.flatten(1, 2) for name, values in attributes.items()})
+
+
+def decode_opacities(
+    raw: Float[Tensor, "batch view 37 height width"],
+) -> Float[Tensor, "batch view pixel"]:
+    """Opacity in (0, 1)."""
+    return raw[:, :, OPACITY].sigmoid().flatten(2)
+
+
+def decode_scales(
+    raw: Float[Tensor, "batch view 37 height width"], limit: float
+) -> Float[Tensor, "batch view pixel 3"]:
+    """Standard deviations in the unit of the poses; they do not grow with depth."""
+    return _last(F.softplus(raw[:, :, SCALE] - 4).clamp(_SMALLEST_SCALE, limit))
+
+
+def decode_rotations_xyzw(
+    raw: Float[Tensor, "batch view 37 height width"],
+) -> Float[Tensor, "batch view pixel 4"]:
+    """Unit quaternions, axes of the Gaussian to those of the camera, scalar last."""
+    quaternion = raw[:, :, ROTATION]
+    return _last(quaternion / (quaternion.norm(dim=2, keepdim=True) + _EPSILON))
+
+
+def decode_means(
+    raw: Float[Tensor, "batch view 37 height width"],
+    depth_m: Float[Tensor, "batch view height width"],
+    intrinsics: Float[Tensor, "batch view 3 3"],
+    world_from_camera: Float[Tensor, "batch view 4 4"],
+) -> Float[Tensor, "batch view pixel 3"]:
+    """Centres in the world frame: the pixel's ray, moved by up to half a pixel, times its depth.
+
+    Pixel centres lie at half pixels here, unlike in the cost volume.
+    """
+    height, width = raw.shape[-2:]
+    shift = (raw[:, :, OFFSET].sigmoid() - 0.5) * _pixel_size(height, width, raw.device)
+    place = pixel_centres(height, width, raw.device) + shift
+    place = torch.cat([place, torch.ones_like(place[:, :, :1])], dim=2)
+    camera_points = place * depth_m[:, :, None]
+    matrix = (
+        world_from_camera[..., :3, :3].double() @ torch.linalg.inv_ex(intrinsics.double()).inverse
+    )
+    rotated = _last(camera_points) @ matrix.float().mT
+    return rotated + world_from_camera[:, :, None, :3, 3]
+
+
+def decode_harmonics(
+    raw: Float[Tensor, "batch view 37 height width"],
+    images: Float[Tensor, "batch view 3 height width"],
+) -> Float[Tensor, "batch view pixel 3 9"]:
+    """Spherical harmonics per colour in e3nn's basis and the camera's axes.
+
+    The constant term starts from the pixel's own colour; the higher degrees are damped.
+    """
+    harmonics = rearrange(
+        raw[:, :, HARMONICS], "b v (colour k) h w -> b v (h w) colour k", k=HARMONIC_COUNT
+    )
+    harmonics = harmonics * _harmonic_weights(raw.device)
+    colours = rearrange(images, "b v colour h w -> b v (h w) colour")
+    harmonics[..., 0] += (colours - 0.5) / CONSTANT_HARMONIC
+    return harmonics
+
+
+def world_covariances(
+    scales_m: Float[Tensor, "batch view pixel 3"],
+    rotations_xyzw: Float[Tensor, "batch view pixel 4"],
+    world_from_camera: Float[Tensor, "batch view 4 4"],
+) -> Float[Tensor, "batch view pixel 3 3"]:
+    """Covariance matrices in the world frame, as the official code makes them."""
+    x, y, z, w = rotations_xyzw.unbind(dim=-1)
+    twice = 2 / (rotations_xyzw.square().sum(dim=-1) + _EPSILON)
+    local = torch.stack(
+        [
+            1 - twice * (y * y + z * z),
+            twice * (x * y - z * w),
+            twice * (x * z + y * w),
+            twice * (x * y + z * w),
+            1 - twice * (x * x + z * z),
+            twice * (y * z - x * w),
+            twice * (x * z - y * w),
+            twice * (y * z + x * w),
+            1 - twice * (x * x + y * y),
+        ],
+        dim=-1,
+    ).unflatten(-1, (3, 3))
+    axes = world_from_camera[:, :, None, :3, :3] @ local * scales_m[..., None, :]
+    return axes @ axes.mT
+
+
+def quaternion_from_rotation(rotation: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 4"]:
+    """Unit quaternion (w, x, y, z) of a rotation matrix.
+
+    Each row of the symmetric matrix below is the quaternion times one of its components; the row
+    of the largest component is taken, so that nothing small is divided by.
+    """
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (
+        row.unbind(dim=-1) for row in rotation.double().unbind(dim=-2)
+    )
+    rows = [
+        [1 + xx + yy + zz, zy - yz, xz - zx, yx - xy],
+        [zy - yz, 1 + xx - yy - zz, xy + yx, xz + zx],
+        [xz - zx, xy + yx, 1 - xx + yy - zz, yz + zy],
+        [yx - xy, xz + zx, yz + zy, 1 - xx - yy + zz],
+    ]
+    products = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    largest = products.diagonal(dim1=-2, dim2=-1).argmax(dim=-1)
+    row = products.gather(-2, largest[..., None, None].expand(*largest.shape, 1, 4))[..., 0, :]
+    return F.normalize(row, dim=-1)
+
+
+def multiply_quaternions(
+    left_wxyz: Float[Tensor, "... 4"], right_wxyz: Float[Tensor, "... 4"]
+) -> Float[Tensor, "... 4"]:
+    """The quaternion of the right rotation followed by the left one."""
+    a, b, c, d = left_wxyz.unbind(dim=-1)
+    w, x, y, z = right_wxyz.unbind(dim=-1)
+    return torch.stack(
+        [
+            a * w - b * x - c * y - d * z,
+            a * x + b * w + c * z - d * y,
+            a * y - b * z + c * w + d * x,
+            a * z + b * y - c * x + d * w,
+        ],
+        dim=-1,
+    )
+
+
+@constant_tensor
+def pixel_centres(
+    height: int, width: int, device: torch.device
+) -> Float[Tensor, "2 height width"]:
+    """Normalised (x, y) of every pixel's centre."""
+    y, x = torch.meshgrid(
+        (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij"
+    )
+    return torch.stack([x, y]).to(device)
+
+
+@constant_tensor
+def _pixel_size(height: int, width: int, device: torch.device) -> Float[Tensor, "2 1 1"]:
+    return torch.tensor([1 / width, 1 / height]).to(device)[:, None, None]
+
+
+@constant_tensor
+def _harmonic_weights(device: torch.device) -> Float[Tensor, " 9"]:
+    return torch.tensor([1.0] + 3 * [0.025] + 5 * [0.00625]).to(device)
+
+
+def _last(
+    values: Float[Tensor, "batch view c height width"],
+) -> Float[Tensor, "batch view pixel c"]:
+    return rearrange(values, "b v c h w -> b v (h w) c")

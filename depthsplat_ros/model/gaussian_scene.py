@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A set of 3D Gaussians in the world, in the conventions of gsplat and of 3DGS viewers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GaussianScene:
+    """Gaussians in the world frame; batched out of the network, unbatched in a map or a file."""
+
+    means_m: Float[Tensor, "*batch gaussian 3"]
+    """Centres, in the unit of the poses."""
+    scales_m: Float[Tensor, "*batch gaussian 3"]
+    """Standard deviations along the Gaussian's own axes, in the unit of the poses."""
+    rotations_wxyz: Float[Tensor, "*batch gaussian 4"]
+    """Unit quaternions, axes of the Gaussian to those of the world."""
+    opacities: Float[Tensor, "*batch gaussian"]
+    """In (0, 1)."""
+    harmonics: Float[Tensor, "*batch gaussian 3 coefficient"]
+    """Real spherical harmonics per colour; the colour seen is 0.5 + their sum, clamped at 0."""
+
+    @staticmethod
+    def concatenate(scenes: "Sequence[GaussianScene]") -> "GaussianScene":
+        """All Gaussians of several scenes with the same batch axes, in the given order."""
+        return GaussianScene(
+            **{
+                field.name: torch.cat(
+                    [getattr(scene, field.name) for scene in scenes],
+                    dim=scenes[0].means_m.ndim - 2,
+                )
+                for field in fields(GaussianScene)
+            }
+        )

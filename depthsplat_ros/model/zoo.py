@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nine published checkpoints: what they are, where they lie, how they come and are checked."""
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import huggingface_hub
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+from depthsplat_ros.errors import DepthSplatError
+from depthsplat_ros.model import config as variants
+from depthsplat_ros.model.checkpoint import build_depthsplat, load_state
+from depthsplat_ros.model.config import DepthSplatConfig
+from depthsplat_ros.model.depthsplat import DepthSplat
+from depthsplat_ros.model.types import Traits
+
+logger = logging.getLogger(__name__)
+
+REPOSITORY = "haofeixu/depthsplat"
+DIRECTORY_VARIABLE = "DEPTHSPLAT_PRETRAINED"
+DEFAULT_DIRECTORY = "pretrained"
+PREFERRED_VIEWS = 4
+LICENCE_NOTE = (
+    "DepthSplat by Xu et al. (CVPR 2025), code under the MIT licence; trained on RealEstate10K, "
+    "DL3DV and others, whose terms apply to the weights"
+)
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})\.\w+$")
+_CHUNK_BYTES = 1 << 20
+
+
+class ZooError(DepthSplatError):
+    """No such checkpoint, or it is nowhere to be found."""
+
+
+class TamperedFileError(DepthSplatError):
+    """A file's content is not what its name promises; it has not been parsed."""
+
+
+class DownloadError(DepthSplatError):
+    """A checkpoint could not be fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZooEntry:
+    """One published checkpoint."""
+
+    alias: str
+    file_name: str
+    config: DepthSplatConfig
+    minimum_views: int
+    maximum_views: int
+    """Views per window in training."""
+    height_px: int
+    width_px: int
+    """Image size in training."""
+    near_m: float
+    far_m: float
+    """Depth range in training, in the unit of the poses."""
+    parameters_million: float
+
+    @property
+    def sha256_prefix(self) -> str:
+        """The first 8 hex digits of the file's sha256."""
+        found = hash_in_name(self.file_name)
+        assert found is not None
+        return found
+
+    @property
+    def url(self) -> str:
+        """Where the file can be had."""
+        return huggingface_hub.hf_hub_url(REPOSITORY, self.file_name)
+
+
+def _entry(
+    alias: str,
+    file_name: str,
+    config: DepthSplatConfig,
+    views: tuple[int, int],
+    size: tuple[int, int],
+    far_m: float,
+    parameters_million: float,
+) -> ZooEntry:
+    return ZooEntry(
+        alias=alias,
+        file_name=f"depthsplat-{file_name}.pth",
+        config=config,
+        minimum_views=views[0],
+        maximum_views=views[1],
+        height_px=size[0],
+        width_px=size[1],
+        near_m=0.5,
+        far_m=far_m,
+        parameters_million=parameters_million,
+    )
+
+
+ZOO: tuple[ZooEntry, ...] = (
+    _entry(
+        "depth-small", "depth-small-352x640-randview2-8-e807bd82",
+        variants.DEPTH_SMALL, (2, 8), (352, 640), 100.0, 35.5,
+    ),
+    _entry(
+        "depth-base", "depth-base-352x640-randview2-8-65a892c5",
+        variants.DEPTH_BASE, (2, 8), (352, 640), 100.0, 111.2,
+    ),
+    _entry(
+        "gs-small-256x256", "gs-small-re10k-256x256-view2-cfeab6b1",
+        variants.GS_SMALL_256X256, (2, 2), (256, 256), 100.0, 38.3,
+    ),
+    _entry(
+        "gs-base-256x256", "gs-base-re10k-256x256-view2-ca7b6795",
+        variants.GS_BASE_256X256, (2, 2), (256, 256), 100.0, 120.7,
+    ),
+    _entry(
+        "gs-large-256x256", "gs-large-re10k-256x256-view2-e0f0f27a",
+        variants.GS_LARGE_256X256, (2, 2), (256, 256), 100.0, 354.3,
+    ),
+    _entry(
+        "gs-base-256x448", "gs-base-re10k-256x448-view2-fea94f65",
+        variants.GS_BASE_256X448, (2, 2), (256, 448), 100.0, 120.9,
+    ),
+    _entry(
+        "gs-base-dl3dv-256x448", "gs-base-dl3dv-256x448-randview2-6-02c7b19d",
+        variants.GS_BASE_256X448, (2, 6), (256, 448), 200.0, 120.9,
+    ),
+    _entry(
+        "gs-small-448x768", "gs-small-re10kdl3dv-448x768-randview4-10-c08188db",
+        variants.GS_SMALL_448X768, (4, 10), (448, 768), 200.0, 38.4,
+    ),
+    _entry(
+        "gs-base-448x768", "gs-base-re10kdl3dv-448x768-randview2-6-f8ddd845",
+        variants.GS_BASE_448X768, (2, 6), (448, 768), 200.0, 120.9,
+    ),
+)  # fmt: skip
+ALIASES = tuple(entry.alias for entry in ZOO)
+
+
+def entry_named(name: str) -> ZooEntry:
+    """The published checkpoint with this alias or file name.
+
+    Raises:
+        ZooError: listing the aliases.
+    """
+    for entry in ZOO:
+        if name in (entry.alias, entry.file_name, entry.file_name.removesuffix(".pth")):
+            return entry
+    raise ZooError(f"no published model is called {name!r}; there are: {', '.join(ALIASES)}")
+
+
+def traits_of(entry: ZooEntry) -> Traits:
+    """What a published network was trained with."""
+    return Traits(
+        minimum_views=entry.minimum_views,
+        maximum_views=entry.maximum_views,
+        preferred_views=max(entry.minimum_views, min(PREFERRED_VIEWS, entry.maximum_views)),
+        longer_side_px=max(entry.height_px, entry.width_px),
+        size_multiple=entry.config.size_multiple,
+        near_m=entry.near_m,
+        far_m=entry.far_m,
+    )
+
+
+def directories() -> Iterator[Path]:
+    """Where checkpoints are looked for besides the Hugging Face cache, in order."""
+    if named := os.environ.get(DIRECTORY_VARIABLE):
+        yield Path(named).expanduser()
+    yield Path(DEFAULT_DIRECTORY)
+
+
+def find(entry: ZooEntry) -> Path | None:
+    """The file of a published checkpoint, or None if it is not here; nothing is fetched."""
+    for directory in directories():
+        if (directory / entry.file_name).is_file():
+            return directory / entry.file_name
+    cached = huggingface_hub.try_to_load_from_cache(REPOSITORY, entry.file_name)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def require(entry: ZooEntry) -> Path:
+    """The file of a published checkpoint.
+
+    Raises:
+        ZooError: naming the file, the places searched and the command that fetches it.
+    """
+    path = find(entry)
+    if path is not None:
+        return path
+    places = [str(directory) for directory in directories()]
+    raise ZooError(
+        f"{entry.file_name} is not here; looked in {', '.join(places)} and the Hugging Face cache "
+        f"({huggingface_hub.constants.HF_HUB_CACHE}). Fetch it with:  "
+        f"depthsplat models download {entry.alias}"
+    )
+
+
+def load(name: str) -> tuple[DepthSplat, ZooEntry | None]:
+    """The network of an alias or a file, verified before anything in it is parsed.
+
+    Args:
+        name: an alias, the name of a published file, or a path. A hash in the path's name is
+            verified; safetensors of our own may go without.
+
+    Returns:
+        The network on the CPU, and what is published about it (None for other files).
+
+    Raises:
+        ZooError: if it is nowhere to be found.
+        TamperedFileError: if the content does not fit the hash in the name.
+        CheckpointError: if the file holds no weights for this network.
+    """
+    path = Path(name).expanduser()
+    if path.suffix in (".pth", ".safetensors") and path.is_file():
+        entry = next((entry for entry in ZOO if entry.file_name == path.name), None)
+    elif path.parent != Path() or path.suffix == ".safetensors":
+        raise ZooError(f"there is no file {name}; give a .pth or .safetensors file, or an alias")
+    else:
+        entry = entry_named(name)
+        path = require(entry)
+    with path.open("rb") as file:
+        verify_open_file(file, path.name)
+        file.seek(0)
+        checkpoint = load_state(file, path.name)
+    return build_depthsplat(checkpoint, entry.config if entry else None), entry
+
+
+def hash_in_name(file_name: str) -> str | None:
+    """The first hex digits of the sha256 that a file's name promises, if it promises any."""
+    found = _HASH_IN_NAME.search(file_name)
+    return found.group(1) if found else None
+
+
+def verify(path: Path) -> str:
+    """Compare a file's sha256 with the hash in its name; returns the whole sha256.
+
+    Raises:
+        TamperedFileError: if they differ.
+    """
+    with path.open("rb") as file:
+        return verify_open_file(file, path.name)
+
+
+def verify_open_file(file: BinaryIO, file_name: str) -> str:
+    """The same for an open file, so that the very bytes verified can be parsed afterwards.
+
+    Raises:
+        TamperedFileError: if the hash in the name and that of the content differ.
+    """
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    found = digest.hexdigest()
+    expected = hash_in_name(file_name)
+    if expected is None:
+        logger.warning("%s carries no hash in its name; its content is not verified", file_name)
+    elif not found.startswith(expected):
+        raise TamperedFileError(
+            f"{file_name} is damaged or not the original: its sha256 begins with "
+            f"{found[: len(expected)]}, its name says {expected}. It was not loaded; delete it "
+            "and fetch it again with:  depthsplat models download"
+        )
+    return found
+
+
+def download(
+    entry: ZooEntry, directory: Path, *, announce: Callable[[str], None] = logger.info
+) -> Path:
+    """Fetch a published checkpoint into a directory; a good file already there is kept.
+
+    The download goes on where an interrupted one stopped. The file takes its place only after its
+    content was verified, in one step, so there is never a bad file under a good name.
+
+    Args:
+        entry: what to fetch.
+        directory: where it goes; made if missing.
+        announce: receives what a person should know.
+
+    Raises:
+        DownloadError: if it cannot be fetched; says how to do it by hand.
+        TamperedFileError: if what was fetched is not the original; it is deleted.
+    """
+    target = directory / entry.file_name
+    if target.is_file():
+        try:
+            verify(target)
+        except TamperedFileError as error:
+            announce(f"{error}; fetching it again")
+        else:
+            announce(f"{target} is here already and verified")
+            return target
+    staging = directory / ".download"
+    by_hand = f"fetch {entry.url} by other means and put it into {directory}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        fetched = Path(
+            huggingface_hub.hf_hub_download(REPOSITORY, entry.file_name, local_dir=staging)
+        )
+    except LocalEntryNotFoundError as error:
+        raise DownloadError(
+            f"{entry.file_name} cannot be fetched: the hub does not answer or HF_HUB_OFFLINE is "
+            f"set; {by_hand}"
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise DownloadError(f"{entry.file_name} cannot be fetched: {error}; {by_hand}") from error
+    try:
+        verify(fetched)
+    except TamperedFileError:
+        # What is left of the transfer would only be taken up again.
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    fetched.replace(target)
+    return target
