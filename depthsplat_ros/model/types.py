@@ -27,7 +27,7 @@ class Views:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ViewFeatures:
-    """What a predictor computes from single images, without poses, and may keep with a keyframe."""
+    """What a predictor computes from single images, without poses; kept with a keyframe."""
 
     maps: Mapping[str, Tensor]
     """Name to "batch view ..." tensor; the names are the predictor's own."""

@@ -71,7 +71,7 @@ class StreamingConfig:
         is_dynamic=True,
     )
     keyframe_parallax_deg: float = setting(
-        2.0,
+        1.0,
         "A frame becomes a keyframe when it sees the scene from an angle this different.",
         minimum=0.05,
         maximum=45.0,
@@ -93,7 +93,7 @@ class StreamingConfig:
         is_dynamic=True,
     )
     minimum_parallax_deg: float = setting(
-        0.7,
+        0.5,
         "Partners that give less parallax than this are not matched.",
         minimum=0.01,
         maximum=45.0,

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the words of a user (model, device) to a running reconstructor."""
+"""From the words of a user (model, device, precision) to a running reconstructor."""
 
 import logging
+from pathlib import Path
 
 import torch
 
 from depthsplat_ros.errors import DepthSplatError
+from depthsplat_ros.model import zoo
+from depthsplat_ros.model.precision import PreciseDepthSplat, Precision
+from depthsplat_ros.model.types import DepthPredictor, Traits
 from depthsplat_ros.plane_sweep import PlaneSweep
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.reconstructor import StreamingReconstructor
@@ -13,12 +17,22 @@ from depthsplat_ros.streaming.reconstructor import StreamingReconstructor
 logger = logging.getLogger(__name__)
 
 PLANE_SWEEP = "plane-sweep"
-MODELS = (PLANE_SWEEP,)
-"""What `model` may be."""
+MODELS = (PLANE_SWEEP, *zoo.ALIASES)
+"""What a model may be called, besides the path of a checkpoint."""
+UNKNOWN_NETWORK = Traits(
+    minimum_views=2,
+    maximum_views=10,
+    preferred_views=zoo.PREFERRED_VIEWS,
+    longer_side_px=640,
+    size_multiple=1,
+    near_m=0.5,
+    far_m=100.0,
+)
+"""What is assumed of a network about which nothing is published."""
 
 
 class ModelError(DepthSplatError):
-    """The model is unknown or cannot be loaded."""
+    """There is no such model."""
 
 
 class DeviceError(DepthSplatError):
@@ -45,23 +59,46 @@ def resolve_device(device: str) -> str:
 
 
 def create_reconstructor(
-    config: StreamingConfig, *, model: str, device: str
+    config: StreamingConfig, *, model: str, device: str, precision: str = "auto"
 ) -> StreamingReconstructor:
     """A reconstructor with the named model on the named device.
 
     Args:
         config: keyframe and window settings.
-        model: one of `MODELS`.
+        model: 'plane-sweep', the alias of a published checkpoint, or the path of a checkpoint.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+        precision: 'float32', 'fast', or 'auto', which is fast on a GPU; for networks alone.
 
     Raises:
         ModelError: if the model is unknown.
+        ZooError: if its file is nowhere to be found.
+        TamperedFileError: if the file is not what its name promises.
+        CheckpointError: if the file holds no weights for this network.
         DeviceError: if the device does not work.
+        SettingError: if the settings ask for what the model cannot take.
     """
-    if model not in MODELS:
-        raise ModelError(f"model is {model!r}; it must be one of {', '.join(MODELS)}")
     resolved = resolve_device(device)
-    return StreamingReconstructor(PlaneSweep(), config, device=resolved)
+    if Path(model).name == model and not Path(model).suffix and model not in MODELS:
+        raise ModelError(
+            f"model is {model!r}; it must be a checkpoint's path or one of {', '.join(MODELS)}"
+        )
+    if model == PLANE_SWEEP:
+        predictor: DepthPredictor = PlaneSweep()
+    else:
+        predictor = _load_network(model, resolved, precision)
+    return StreamingReconstructor(predictor, config, device=resolved)
+
+
+def _load_network(model: str, device: str, precision: str) -> PreciseDepthSplat:
+    network, entry = zoo.load(model)
+    if precision == "auto":
+        precision = "float32" if device == "cpu" else "fast"
+    return PreciseDepthSplat(
+        network,
+        torch.device(device),
+        Precision(precision),
+        UNKNOWN_NETWORK if entry is None else zoo.traits_of(entry),
+    )
 
 
 def _try_device(device: str) -> None:

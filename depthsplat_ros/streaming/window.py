@@ -13,12 +13,14 @@ from depthsplat_ros.model.types import ViewFeatures
 from depthsplat_ros.streaming import overlap
 from depthsplat_ros.streaming.config import StreamingConfig
 
-IDEAL_PARALLAX_DEG = 4.0
+IDEAL_PARALLAX_DEG = 1.0
 """From here on more parallax no longer adds precision that matters."""
-WIDE_PARALLAX_DEG = 14.0
+WIDE_PARALLAX_DEG = 15.0
 """From here on views look too different to match well."""
 LOST_PARALLAX_DEG = 40.0
 """From here on a view is of no use."""
+SATISFACTION = 0.6
+"""Share of a point's need for views that one view at its best fulfils."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,10 +66,10 @@ def choose_window(
     }
     worth = {index: value for index, value in worth.items() if value.any()}
     chosen: list[int] = []
-    total = np.zeros(len(points))
+    need = np.ones(len(points))
     while worth and len(chosen) < config.window_views - 1:
-        best = max(worth, key=lambda index: (np.sqrt(total + worth[index]).sum(), index))
-        total += worth.pop(best)
+        best = max(worth, key=lambda index: ((need * worth[index]).sum(), index))
+        need *= 1.0 - SATISFACTION * worth.pop(best)
         chosen.append(best)
     if not chosen:
         return None

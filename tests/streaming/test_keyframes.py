@@ -23,7 +23,7 @@ def test_the_first_frame_is_a_keyframe():
 
 
 def test_enough_parallax_makes_a_keyframe():
-    baseline_m = 3.0 * np.tan(np.radians(CONFIG.keyframe_parallax_deg)) * 1.1
+    baseline_m = 3.0 * np.tan(np.radians(CONFIG.keyframe_parallax_deg)) * 1.3
     assert verdict(make_pose(x_m=baseline_m), [make_pose()]) is None
 
 
