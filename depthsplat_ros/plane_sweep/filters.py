@@ -56,7 +56,9 @@ class GuidedFilter:
     Source: He, Sun, Tang: Guided Image Filtering (TPAMI 2013), with a grey guide.
     """
 
-    def __init__(self, guide: Float[Tensor, "height width"], radius_px: int, epsilon: float) -> None:
+    def __init__(
+        self, guide: Float[Tensor, "height width"], radius_px: int, epsilon: float
+    ) -> None:
         """Remember the guide's statistics; epsilon is a variance in the guide's unit squared."""
         self._mean = BoxMean(radius_px, guide)
         self._guide = guide

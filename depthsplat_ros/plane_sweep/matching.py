@@ -31,6 +31,8 @@ WIDE_NEIGHBOURS = tuple(
 WIDE_BLUR_RADIUS_PX = 2
 BITS = len(FINE_NEIGHBOURS) + len(WIDE_NEIGHBOURS)
 
+ROUNDING = 1e-5
+"""Grey differences below this (grey in [0, 1]) come from rounding, not from the scene."""
 OUTSIDE = torch.iinfo(torch.int32).min
 """The word of the ring of pixels around an image: the sign bit says 'not in view'."""
 CHANCE = 0.5
@@ -52,7 +54,8 @@ def census_words(
         height, width = grey.shape[1:]
         for y, x in neighbours:
             top, left = reach + y, reach + x
-            is_brighter = padded[:, top : top + height, left : left + width] > image
+            neighbour = padded[:, top : top + height, left : left + width]
+            is_brighter = neighbour > image + ROUNDING
             words |= is_brighter.int() << bit
             bit += 1
     return words
@@ -84,7 +87,7 @@ class Sweep:
         self._limits = (width + 1.0, height + 1.0)
         shape = (planes_at_once, height, width)
         self._floats = [torch.empty(shape, device=device) for _ in range(3)]
-        self._ints = [torch.empty(shape, dtype=torch.int32, device=device) for _ in range(2)]
+        self._ints = [torch.empty(shape, dtype=torch.int32, device=device) for _ in range(3)]
         # The mean over the better half of the sources: what is hidden in the others costs nothing.
         self._best_count = (sources + 1) // 2
         self._sorted = [
@@ -120,10 +123,10 @@ class Sweep:
         return mean.add_(1.0 - seen.float(), alpha=CHANCE), seen.sum(0, dtype=torch.int32)
 
     def _compare(self, source: int, inverse_depths: Tensor, out: Tensor) -> None:
-        """Count the differing bits, or more than `BITS` where the source does not see the point."""
+        """Count differing bits; more than `BITS` where the source does not see the point."""
         count = len(inverse_depths)
         x, y, scale = (values[:count] for values in self._floats)
-        index, word = (values[:count] for values in self._ints)
+        index, word, outside = (values[:count] for values in self._ints)
         infinity = self._infinity[source]
         steps = [
             (inverse_depths * component).float()[:, None, None].to(x.device)
@@ -138,12 +141,11 @@ class Sweep:
         index += word.copy_(x)
         torch.index_select(self._source_words[source], 0, index.view(-1), out=word.view(-1))
         word ^= self._reference_words
-        # -1 outside, 0 inside; the sign bit must not be counted.
-        torch.bitwise_right_shift(word, 31, out=index)
-        index &= 2 * BITS
-        out.copy_(index)
+        # A set sign bit counts for more than all others: out of view.
+        torch.bitwise_right_shift(word, 31, out=outside)
+        outside &= 2 * BITS
         word &= 2**31 - 1
-        out += count_bits(word, index)
+        out.copy_(count_bits(word, index).add_(outside))
 
 
 def count_bits(words: Int32[Tensor, "*shape"], scratch: Int32[Tensor, "*shape"]) -> Tensor:

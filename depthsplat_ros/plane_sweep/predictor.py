@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """PlaneSweep: posed images to depth by multi-view stereo, without any learned weight.
 
-    encode_views   grey image, census words; both again on a coarse image
-    predict        matching cost -> guided filter -> semi-global aggregation -> winner
-                     -> refinement -> agreement with the sources' own coarse depth -> confidence
+encode_views   grey image, census words; both again on a coarse image
+predict        matching cost -> guided filter -> semi-global aggregation -> winner
+                 -> refinement -> agreement with the sources' own coarse depth -> confidence
 """
 
 import torch
@@ -152,8 +152,11 @@ class PlaneSweep:
         )
         clarity = measurement.margin / (measurement.margin + CLEAR_MARGIN)
         confidence = clarity * (1.0 + evidence.agreement) / (1.0 + len(sources))
+        farthest, nearest = problem.inverse_depths[[0, -1]].tolist()
         is_known = (
             measurement.is_inside
+            & (inverse_depth > farthest + 0.5 * problem.spacing)
+            & (inverse_depth < nearest - 0.5 * problem.spacing)
             & (evidence.seen_by > 0)
             & (evidence.parallax_px >= config.minimum_parallax_px)
             & (confidence >= config.minimum_confidence)

@@ -30,12 +30,13 @@ def find_winner(costs: Int16[Tensor, "plane height width"], neighbourhood: int) 
         torch.minimum(best, costs[index].int().mul_(planes).add_(index), out=best)
     winner = best.remainder(planes)
     cost = best.sub_(winner).floor_divide_(planes).to(torch.int16)
-    rival = torch.full_like(cost, torch.iinfo(torch.int16).max)
     winner16 = winner.to(torch.int16)
+    highest = torch.iinfo(torch.int16).max
+    rival = torch.full_like(cost, highest)
     for index in range(planes):
         distance = (winner16 - index).abs_()
         # Neighbours of the winner are lifted beyond every cost.
-        lift = distance.sub_(neighbourhood + 1).clamp_(-1, 0).mul_(torch.iinfo(torch.int16).min + 1)
+        lift = distance.sub_(neighbourhood + 1).clamp_(-1, 0).mul_(-highest)
         torch.minimum(rival, torch.maximum(costs[index], lift), out=rival)
     return Winner(
         plane=winner + _vertex(costs, winner),
@@ -52,9 +53,7 @@ def _vertex(costs: Tensor, winner: Tensor) -> Tensor:
     Source: Shimizu, Okutomi: Sub-pixel estimation error cancellation (IJCV 2005).
     """
     inner = winner.clamp(1, len(costs) - 2).long()
-    before, here, after = (
-        costs.gather(0, (inner + step)[None])[0].float() for step in (-1, 0, 1)
-    )
+    before, here, after = (costs.gather(0, (inner + step)[None])[0].float() for step in (-1, 0, 1))
     steeper = torch.maximum(before, after) - here
     offset = (before - after) / (2.0 * steeper).clamp_(min=1.0)
     return offset.clamp_(-0.5, 0.5).mul_(inner == winner)

@@ -99,9 +99,7 @@ def _match(
     is_seen = (seen_planes >= LEAST_SEEN_PLANES * len(problem.inverse_depths)).float()
     return torch.cat(
         [
-            quantise(
-                guided_filter(costs.sub_(CHANCE).mul_(is_seen).add_(CHANCE)), smoothness
-            )
+            quantise(guided_filter(costs.sub_(CHANCE).mul_(is_seen).add_(CHANCE)), smoothness)
             for costs in parts
         ]
     )
