@@ -3,7 +3,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,14 +15,27 @@ if TYPE_CHECKING:
 # The zoo imports torch, which takes seconds; --help and wrong options must not wait for it.
 ALL = "all"
 
-app = typer.Typer(help="The published checkpoints: list, fetch, verify.", no_args_is_help=False)
+LIST = "list"
 
 
-@app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+class ListingGroup(typer.core.TyperGroup):
+    """Commands of which the first is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take no arguments at all for the wish to see the list."""
+        return super().parse_args(ctx, args or [LIST])
+
+
+app = typer.Typer(
+    cls=ListingGroup,
+    help=f"The published checkpoints; `{LIST}` may be left out.",
+    rich_markup_mode="markdown",
+)
+
+
+@app.command(LIST)
+def list_models() -> None:
     """List the published checkpoints and whether they are here."""
-    if context.invoked_subcommand is not None:
-        return
     from depthsplat_ros.model import zoo
 
     console = Console()

@@ -6,7 +6,8 @@ import torch
 
 from depthsplat_ros.camera import Camera
 from depthsplat_ros.frame import Frame
-from depthsplat_ros.model.types import DepthPrediction, Traits, ViewFeatures
+from depthsplat_ros.model.traits import Traits
+from depthsplat_ros.model.types import DepthPrediction, ViewFeatures
 
 SMALL_CAMERA = Camera(width_px=64, height_px=48, fx_px=60.0, fy_px=60.0, cx_px=31.5, cy_px=23.5)
 SECOND_NS = 1_000_000_000

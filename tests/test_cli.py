@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -247,3 +249,30 @@ def test_every_setting_is_an_option_with_its_default_and_meaning(run, monkeypatc
             assert f"--{field.name.replace('_', '-')} " in shown
             assert limits_of(field).description in shown
             assert f"[default: {field.default}]" in shown
+
+
+def test_help_does_not_wait_for_torch():
+    # Nor may torch be loaded before main() has told OpenMP to let idle threads sleep.
+    code = "import sys, depthsplat_ros.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_models_are_listed_whether_here_or_not(run):
+    result = run("models")
+    assert result.exit_code == 0
+    for word in ("depth-small", "gs-base-448x768", "2-8", "MIT"):
+        assert word in result.output
+
+
+def test_a_model_is_described(run):
+    result = run("models", "info", "depth-small")
+    assert result.exit_code == 0
+    assert "depthsplat-depth-small-352x640-randview2-8-e807bd82.pth" in result.output
+
+
+def test_a_tampered_model_file_is_named(run, tmp_path):
+    path = tmp_path / "depthsplat-depth-small-352x640-randview2-8-e807bd82.pth"
+    path.write_bytes(b"something else")
+    result = run("models", "verify", path)
+    assert result.exit_code == 1
+    assert "its name says e807bd82" in " ".join(result.output.split())

@@ -18,7 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from depthsplat_ros.model.depthsplat import DepthSplat, ScenePrediction
-from depthsplat_ros.model.types import DepthPrediction, Traits, ViewFeatures, Views
+from depthsplat_ros.model.traits import Traits
+from depthsplat_ros.model.types import DepthPrediction, ViewFeatures, Views
 
 logger = logging.getLogger(__name__)
 

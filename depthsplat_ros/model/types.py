@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from depthsplat_ros.model.traits import Traits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Views:
@@ -58,22 +60,6 @@ class DepthPrediction:
     """A rank in [0, 1], 0 where depth_m is NaN."""
     dense_depth_m: Float[Tensor, "batch height width"]
     """The best guess at every pixel, for evaluation at full coverage; never published."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
-    """What a predictor can take, and what it works best with."""
-
-    minimum_views: int
-    maximum_views: int
-    preferred_views: int
-    longer_side_px: int
-    """Preferred image size."""
-    size_multiple: int
-    """Image sides must be multiples of this."""
-    near_m: float
-    far_m: float
-    """Preferred depth range, in the unit of the poses."""
 
 
 @runtime_checkable

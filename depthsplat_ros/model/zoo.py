@@ -19,7 +19,7 @@ from depthsplat_ros.model import config as variants
 from depthsplat_ros.model.checkpoint import build_depthsplat, load_state
 from depthsplat_ros.model.config import DepthSplatConfig
 from depthsplat_ros.model.depthsplat import DepthSplat
-from depthsplat_ros.model.types import Traits
+from depthsplat_ros.model.traits import Traits
 
 logger = logging.getLogger(__name__)
 

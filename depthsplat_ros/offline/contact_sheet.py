@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
@@ -119,7 +120,7 @@ def draw_contact_sheet(
 
 
 def _columns(scale: DepthScale, has_truth: bool) -> list[_Column]:
-    def bar_of_depth(axes, *, orientation: str) -> None:  # noqa: ANN001
+    def bar_of_depth(axes: Axes, *, orientation: str) -> None:
         draw_depth_bar(axes, scale, orientation=orientation)
 
     image = _Column(title="image", draw=lambda sample: sample.image, draw_bar=None)

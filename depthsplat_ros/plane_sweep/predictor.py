@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from depthsplat_ros.errors import DepthSplatError
-from depthsplat_ros.model.types import DepthPrediction, Traits, ViewFeatures, Views
+from depthsplat_ros.model.traits import Traits
+from depthsplat_ros.model.types import DepthPrediction, ViewFeatures, Views
 from depthsplat_ros.plane_sweep.config import PlaneSweepConfig
 from depthsplat_ros.plane_sweep.consistency import gather_evidence
 from depthsplat_ros.plane_sweep.filters import GuidedFilter, median3

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass, replace
 
-from depthsplat_ros.model.types import Traits
+from depthsplat_ros.model.traits import Traits
 from depthsplat_ros.settings import SettingError, check_settings, setting
 
 MINIMUM_VIEWS, MAXIMUM_VIEWS = 2, 10

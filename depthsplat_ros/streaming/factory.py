@@ -9,7 +9,8 @@ import torch
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.model import zoo
 from depthsplat_ros.model.precision import PreciseDepthSplat, Precision
-from depthsplat_ros.model.types import DepthPredictor, Traits
+from depthsplat_ros.model.traits import Traits
+from depthsplat_ros.model.types import DepthPredictor
 from depthsplat_ros.plane_sweep import PlaneSweep
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.reconstructor import StreamingReconstructor

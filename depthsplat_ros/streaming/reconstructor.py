@@ -13,7 +13,8 @@ from numpy import ndarray
 from torch import Tensor
 
 from depthsplat_ros.frame import Frame
-from depthsplat_ros.model.types import DepthPrediction, DepthPredictor, Traits, ViewFeatures, Views
+from depthsplat_ros.model.traits import Traits
+from depthsplat_ros.model.types import DepthPrediction, DepthPredictor, ViewFeatures, Views
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.continuity import find_break
 from depthsplat_ros.streaming.keyframes import reject_keyframe
