@@ -34,7 +34,7 @@ class Command:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if has_terminal else None,
+            preexec_fn=lambda: _prepare(has_terminal),
         )
         self.lines = []
         self._arriving = queue.SimpleQueue()
@@ -97,6 +97,13 @@ def write_program(path, text):
 
 
 # A well-behaved node: says what it was started with, and ends when it is asked to.
+def _prepare(has_terminal):
+    """In the child: Ctrl-C works even where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if has_terminal:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 NODE_PROGRAM = """
 import os, signal, sys
 def end(number, frame):

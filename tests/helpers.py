@@ -53,6 +53,7 @@ class WallPredictor:
         size_multiple=1,
         near_m=0.4,
         far_m=15.0,
+        minimum_confidence=0.1,
     )
 
     def __init__(self, wall_z_m=3.0, confidence=0.9):

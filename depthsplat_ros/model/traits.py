@@ -18,3 +18,5 @@ class Traits:
     near_m: float
     far_m: float
     """Preferred depth range, in the unit of the poses."""
+    minimum_confidence: float
+    """Preferred limit below which depth is not published."""

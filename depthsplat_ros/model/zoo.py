@@ -164,6 +164,7 @@ def traits_of(entry: ZooEntry) -> Traits:
         size_multiple=entry.config.size_multiple,
         near_m=entry.near_m,
         far_m=entry.far_m,
+        minimum_confidence=0.0,
     )
 
 

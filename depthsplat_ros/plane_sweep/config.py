@@ -62,7 +62,7 @@ class PlaneSweepConfig:
         maximum=100.0,
     )
     minimum_confidence: float = setting(
-        0.24,
+        0.2,
         "Depth is unknown where the confidence is below this.",
         minimum=0.0,
         maximum=1.0,

@@ -49,6 +49,7 @@ class PlaneSweep:
         size_multiple=1,
         near_m=0.4,
         far_m=15.0,
+        minimum_confidence=0.245,
     )
 
     def __init__(self, config: PlaneSweepConfig | None = None) -> None:

@@ -64,8 +64,8 @@ class StreamingConfig:
     )
     minimum_confidence: float = setting(
         0.0,
-        "Depth with a confidence below this is published as NaN (0 keeps what the predictor "
-        "vouches for, 1 almost nothing).",
+        "Depth with a confidence below this is published as NaN; 0 takes what suits the model, a "
+        "tiny value keeps all that the model vouches for.",
         minimum=0.0,
         maximum=1.0,
         is_dynamic=True,
@@ -158,6 +158,7 @@ class StreamingConfig:
             near_m=self.near_m or min(traits.near_m, (self.far_m or traits.far_m) / 2),
             far_m=self.far_m or max(traits.far_m, 2 * self.near_m),
             window_views=self.window_views or min(traits.preferred_views, self.keyframes_held),
+            minimum_confidence=self.minimum_confidence or traits.minimum_confidence,
         )
         if not traits.minimum_views <= suited.window_views <= traits.maximum_views:
             raise SettingError(

@@ -28,6 +28,7 @@ UNKNOWN_NETWORK = Traits(
     size_multiple=1,
     near_m=0.5,
     far_m=100.0,
+    minimum_confidence=0.0,
 )
 """What is assumed of a network about which nothing is published."""
 

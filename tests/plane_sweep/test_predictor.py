@@ -23,7 +23,10 @@ from depthsplat_ros.plane_sweep import PlaneSweep, PlaneSweepConfig, PlaneSweepE
 PLACES_M = (0.0, 0.15, 0.3, 0.4)
 
 
-def predict(views, reference=0, *, config=None):
+CAUTIOUS = PlaneSweepConfig(minimum_confidence=0.35)
+
+
+def predict(views, reference=0, *, config=CAUTIOUS):
     sweep = PlaneSweep(config)
     return sweep.predict(views, sweep.encode_views(views.images), reference)
 
