@@ -23,10 +23,7 @@ from depthsplat_ros.plane_sweep import PlaneSweep, PlaneSweepConfig, PlaneSweepE
 PLACES_M = (0.0, 0.15, 0.3, 0.4)
 
 
-CAUTIOUS = PlaneSweepConfig(minimum_confidence=0.2)
-
-
-def predict(views, reference=0, *, config=CAUTIOUS):
+def predict(views, reference=0, *, config=None):
     sweep = PlaneSweep(config)
     return sweep.predict(views, sweep.encode_views(views.images), reference)
 
