@@ -49,7 +49,7 @@ class PlaneSweep:
         size_multiple=1,
         near_m=0.4,
         far_m=15.0,
-        minimum_confidence=0.245,
+        minimum_confidence=0.35,
     )
 
     def __init__(self, config: PlaneSweepConfig | None = None) -> None:
@@ -153,7 +153,9 @@ class PlaneSweep:
             problem.projection,
         )
         clarity = measurement.margin / (measurement.margin + CLEAR_MARGIN)
-        confidence = clarity * (1.0 + evidence.agreement) / (1.0 + len(sources))
+        support = (1.0 + evidence.agreement) / (1.0 + len(sources))
+        # The root makes agreement weigh less than clarity, which ranks errors better.
+        confidence = clarity * support.sqrt()
         farthest, nearest = problem.inverse_depths[[0, -1]].tolist()
         is_known = (
             measurement.is_inside
