@@ -3,19 +3,19 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from depthsplat_ros.model.zoo import ZooEntry
+from depthsplat_ros.model import zoo
 
-# The zoo imports torch, which takes seconds; --help and wrong options must not wait for it.
 ALL = "all"
-
 LIST = "list"
+WRONG_FILE = 1
+"""Exit status when a file is not what its name promises, or when there is none to look at."""
 
 
 class ListingGroup(typer.core.TyperGroup):
@@ -36,22 +36,27 @@ app = typer.Typer(
 @app.command(LIST)
 def list_models() -> None:
     """List the published checkpoints and whether they are here."""
-    from depthsplat_ros.model import zoo
-
     console = Console()
-    table = Table(title="DepthSplat checkpoints", title_justify="left")
-    for heading in ("model", "here", "gives", "views", "trained at", "parameters"):
-        table.add_column(heading, justify="right" if heading == "parameters" else "left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("model", "here", "Gaussians", "views"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("trained at", "parameters"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for entry in zoo.ZOO:
         table.add_row(
             entry.alias,
             "[green]yes[/]" if zoo.find(entry) else "no",
-            _outputs(entry),
+            "no" if entry.config.gaussians is None else "yes",
             _views(entry),
             f"{entry.width_px} x {entry.height_px}",
             f"{entry.parameters_million:.0f} M",
         )
     console.print(table)
+    console.print(
+        "All give depth. Fetch one with [bold]depthsplat models download MODEL[/], use it with "
+        "[bold]--model MODEL[/].\n",
+        highlight=False,
+    )
     console.print(f"{zoo.LICENCE_NOTE}.", style="dim", highlight=False)
 
 
@@ -73,46 +78,36 @@ def download(
     HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are honoured. An interrupted download goes on where it
     stopped; a good file that is here already is kept.
     """
-    from depthsplat_ros.model import zoo
-
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
     target = directory or next(zoo.directories())
     entries = zoo.ZOO if ALL in names else [zoo.entry_named(name) for name in names]
     for entry in entries:
         path = zoo.download(entry, target, announce=lambda text: console.print(text, style="dim"))
         size_mb = os.path.getsize(path) / 1e6
-        console.print(f"{entry.alias}: {path} ({size_mb:.0f} MB, verified)", highlight=False)
+        console.print(f"{entry.alias}: {path} ({size_mb:.0f} MB, verified)")
 
 
 @app.command()
 def verify(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Files; without any, all that are here."),
+        typer.Argument(
+            metavar="[PATH]...", help="Files or folders; without any, all that are here."
+        ),
     ] = None,
 ) -> None:
-    """Compare each file's sha256 with the hash in its name."""
-    from depthsplat_ros.model import zoo
-
-    console = Console(soft_wrap=True)
-    found = paths or [path for entry in zoo.ZOO if (path := zoo.find(entry))]
-    if not found:
-        console.print("no checkpoint is here; fetch one with:  depthsplat models download NAME")
-        raise typer.Exit(1)
-    is_good = True
-    for path in found:
-        if not path.is_file():
-            raise zoo.ZooError(f"there is no file {path}")
-        try:
-            digest = zoo.verify(path)
-        except zoo.TamperedFileError as error:
-            is_good = False
-            console.print(f"BAD  {error}", style="red", markup=False, highlight=False)
-        else:
-            word = "ok  " if zoo.hash_in_name(path.name) else "no hash in the name "
-            console.print(f"{word} {path}  sha256 {digest}", markup=False, highlight=False)
-    if not is_good:
-        raise typer.Exit(1)
+    """Compare each file's sha256 with the hash in its name; exit status 1 if one differs."""
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    try:
+        found = _files_in(paths) if paths else list(filter(None, map(zoo.find, zoo.ZOO)))
+        if not found:
+            console.print("no checkpoint is here; fetch one with: depthsplat models download NAME")
+            raise typer.Exit(WRONG_FILE)
+        is_good = [_verify(path, console) for path in found]
+    except OSError as error:
+        raise zoo.ZooError(f"{error.filename} cannot be read ({error.strerror})") from error
+    if not all(is_good):
+        raise typer.Exit(WRONG_FILE)
 
 
 @app.command()
@@ -120,8 +115,6 @@ def info(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An alias or file name.")],
 ) -> None:
     """What is known about one checkpoint."""
-    from depthsplat_ros.model import zoo
-
     entry = zoo.entry_named(name)
     path = zoo.find(entry)
     config = entry.config
@@ -137,20 +130,45 @@ def info(
         "parameters": f"{entry.parameters_million:.1f} M",
         "single-view encoder": f"DINOv2 with {config.vit.channels} channels, "
         f"{config.vit.block_count} blocks",
-        "matching": f"{config.scale_count} scale(s), coarsest at 1/{config.lowest_stride}",
+        "matching": f"scales: {config.scale_count}, the coarsest at 1/{config.lowest_stride}",
         "licence": zoo.LICENCE_NOTE,
     }
-    table = Table(show_header=False, box=None, title=entry.alias, title_justify="left")
+    console = Console(soft_wrap=True)
+    console.print(entry.alias, style="bold", highlight=False)
     for key, value in facts.items():
-        table.add_row(f"[bold]{key}", value)
-    Console().print(table)
+        console.print(f"  {key:<19} {value}", markup=False, highlight=False)
 
 
-def _outputs(entry: "ZooEntry") -> str:
+def _files_in(paths: list[Path]) -> list[Path]:
+    """The checkpoints meant: files by their names, and all in a folder."""
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.iterdir())
+            found += [each for each in inside if each.suffix in (".pth", ".safetensors")]
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise zoo.ZooError(f"there is no file {path}")
+    return found
+
+
+def _verify(path: Path, console: Console) -> bool:
+    try:
+        digest = zoo.verify(path)
+    except zoo.TamperedFileError as error:
+        console.print(f"BAD  {error}", style="red")
+        return False
+    word = "ok  " if zoo.hash_in_name(path.name) else "no hash in the name "
+    console.print(f"{word} {path}  sha256 {digest}")
+    return True
+
+
+def _outputs(entry: zoo.ZooEntry) -> str:
     return "depth" if entry.config.gaussians is None else "depth and Gaussians"
 
 
-def _views(entry: "ZooEntry") -> str:
+def _views(entry: zoo.ZooEntry) -> str:
     if entry.minimum_views == entry.maximum_views:
         return str(entry.minimum_views)
     return f"{entry.minimum_views}-{entry.maximum_views}"

@@ -40,6 +40,9 @@ def _claim_domain():
 _DOMAIN_LOCK, _domain = _claim_domain()
 # Read by OpenMP when torch is loaded: idle threads sleep, so that parallel tests do not starve.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if not Path("/dev/nvidiactl").exists():
+    # Read when Triton is imported, which torch and timm may do: its kernels run on the CPU then.
+    os.environ["TRITON_INTERPRET"] = "1"
 os.environ["ROS_DOMAIN_ID"] = str(_domain)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 

@@ -18,6 +18,10 @@ class Hub:
         self.requests = []
         self.cut_after_bytes = None
         """If set, the next download breaks off after so many bytes."""
+        self.ends_after_cut = False
+        """Whether downloads break off at once from then on."""
+        self.before_answer = None
+        """If set, called once, before the next request is answered."""
 
 
 @contextmanager
@@ -41,6 +45,9 @@ def serve_hub(files):
             name = self.path.split("?")[0].rsplit("/", 1)[-1]
             wanted = self.headers.get("Range")
             hub.requests.append((self.command, name, wanted))
+            if hub.before_answer is not None:
+                call, hub.before_answer = hub.before_answer, None
+                call()
             content = hub.files.get(name)
             if content is None or "/resolve/" not in self.path:
                 self.send_response(404)
@@ -62,7 +69,8 @@ def serve_hub(files):
             self.end_headers()
             if not with_body:
                 return
-            cut, hub.cut_after_bytes = hub.cut_after_bytes, None
+            cut = hub.cut_after_bytes
+            hub.cut_after_bytes = 0 if cut is not None and hub.ends_after_cut else None
             self.wfile.write(body[:cut])
             if cut is not None:
                 self.close_connection = True
@@ -70,7 +78,7 @@ def serve_hub(files):
                 self.connection.close()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield hub, f"http://127.0.0.1:{server.server_port}"

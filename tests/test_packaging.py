@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "depthsplat_ros"
 # Where the name of an import is not that of what brings it.
 DISTRIBUTION_OF_IMPORT = {"cv2": "opencv-python-headless"}
-# Of the extras in setup.py.
-NOT_REQUIRED = {"gsplat"}
+# It comes with torch wherever that can use it, and is done without elsewhere.
+NOT_REQUIRED = {"triton"}
 # By `ros2`, by messages, and by the bag player, which finds message types by their names.
 USED_WITHOUT_IMPORT = {
     *("launch", "launch_ros", "ros2launch", "ros2run", "rosidl_default_runtime"),
@@ -123,9 +123,10 @@ def test_every_module_is_installed():
 
 
 @pytest.mark.ros
-def test_status_message_has_what_its_definition_says():
-    message = importlib.import_module("depthsplat_ros.msg").ReconstructionStatus
-    definition = (ROOT / "msg" / "ReconstructionStatus.msg").read_text()
+@pytest.mark.parametrize("path", sorted((ROOT / "msg").glob("*.msg")), ids=lambda path: path.stem)
+def test_messages_have_what_their_definitions_say(path):
+    message = getattr(importlib.import_module("depthsplat_ros.msg"), path.stem)
+    definition = path.read_text()
     fields = re.findall(r"^[\w/]+(?:\[\])? +([a-z]\w*)", definition, re.MULTILINE)
     states = re.findall(r"^uint8 (STATE_\w+) = (\d+)", definition, re.MULTILINE)
     assert list(message.get_fields_and_field_types()) == fields

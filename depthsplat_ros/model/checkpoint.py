@@ -9,7 +9,9 @@ import json
 import os
 import pickle
 import re
+import struct
 import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +34,7 @@ from depthsplat_ros.model.config import (
 from depthsplat_ros.model.depthsplat import DepthSplat
 
 _CONFIG_ENTRY = "depthsplat_config"
-_LISTED_DIFFERENCES = 12
+_LISTED_DIFFERENCES = 8
 _UNPICKLING_ERRORS = (
     pickle.UnpicklingError,
     RuntimeError,
@@ -43,8 +45,15 @@ _UNPICKLING_ERRORS = (
     TypeError,
     AssertionError,
     OSError,
+    OverflowError,
+    MemoryError,
+    zipfile.BadZipFile,
+    struct.error,
 )
 """What torch raises on files that are cut short, altered or no checkpoints at all."""
+_STORED_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_LARGEST_SIZE = 1 << 13
+"""No channel count, layer count or other whole number of a network's description is above."""
 
 
 class CheckpointError(DepthSplatError):
@@ -64,15 +73,23 @@ def build_depthsplat(checkpoint: Checkpoint, config: DepthSplatConfig | None = N
     """The network with exactly these weights; every one is used and none is left at random.
 
     Raises:
-        CheckpointError: if keys or shapes differ, with a list of the differences.
+        CheckpointError: if keys or shapes differ, with a list of the differences, or if a weight
+            is not finite.
     """
     config = config or checkpoint.config or infer_config(checkpoint.tensors)
-    with torch.device("meta"):
-        model = DepthSplat(config)
+    try:
+        with torch.device("meta"):
+            model = DepthSplat(config)
+    except (ValueError, RuntimeError, ArithmeticError, TypeError, AssertionError) as error:
+        raise CheckpointError(f"describes no network that can be built: {error}") from error
     expected = {name: tuple(values.shape) for name, values in model.state_dict().items()}
     found = {name: tuple(values.shape) for name, values in checkpoint.tensors.items()}
     if expected != found:
         raise CheckpointError(describe_differences(expected, found))
+    # Not earlier: a weight may claim a shape far beyond what the file holds.
+    for name, values in checkpoint.tensors.items():
+        if not values.isfinite().all():
+            raise CheckpointError(f"{name} holds numbers that are not finite")
     model.load_state_dict(
         {name: values.float() for name, values in checkpoint.tensors.items()}, assign=True
     )
@@ -110,6 +127,7 @@ def save_depthsplat(model: DepthSplat, path: Path) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+            temporary.chmod(0o644)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -131,9 +149,7 @@ def describe_differences(
         _list_some("not part of the network", left_over),
         _list_some("of another shape", reshaped),
     ]
-    return "these weights are for another network; name the right variant\n" + "\n".join(
-        part for part in parts if part
-    )
+    return "these weights are for another network:\n" + "\n".join(part for part in parts if part)
 
 
 def infer_config(tensors: Mapping[str, Tensor]) -> DepthSplatConfig:
@@ -150,9 +166,15 @@ def infer_config(tensors: Mapping[str, Tensor]) -> DepthSplatConfig:
         width = tensors["depth.single_view.vit.pos_embed"].shape[-1]
         fusion_channels = len(tensors["depth.head.reductions.0.weight"])
         joined_channels = tensors["depth.head.joins.2.weight"].shape[1]
+        if fusion_channels == 0:
+            raise IndexError("depth.head.reductions.0.weight is empty")
     except KeyError as error:
         raise CheckpointError(
             f"no DepthSplat checkpoint of the architecture of 2025: {error} is missing"
+        ) from error
+    except (IndexError, TypeError) as error:
+        raise CheckpointError(
+            f"no DepthSplat checkpoint: a weight has too few dimensions ({error})"
         ) from error
     vit = next((vit for vit in (VIT_SMALL, VIT_BASE, VIT_LARGE) if vit.channels == width), None)
     if vit is None:
@@ -305,34 +327,54 @@ def _read_safetensors(file: BinaryIO) -> tuple[dict[str, Tensor], DepthSplatConf
     try:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError) as error:
         raise CheckpointError(f"is a damaged safetensors file ({error})") from error
-    stored = header.get("__metadata__", {}).get(_CONFIG_ENTRY)
+    stored = (header.get("__metadata__") or {}).get(_CONFIG_ENTRY)
     return _check_tensors(tensors), None if stored is None else _config_from_json(stored)
 
 
 def _check_tensors(content: Mapping) -> dict[str, Tensor]:
     for name, values in content.items():
-        if not isinstance(values, Tensor) or not values.is_floating_point():
-            raise CheckpointError(f"{name} is no tensor of floating-point numbers")
-        if not values.isfinite().all():
-            raise CheckpointError(f"{name} holds numbers that are not finite")
+        if not isinstance(name, str):
+            raise CheckpointError(f"names a weight {name!r}, which is no text")
+        if (
+            not isinstance(values, Tensor)
+            or values.dtype not in _STORED_DTYPES
+            or values.layout is not torch.strided
+            or values.device.type != "cpu"
+        ):
+            raise CheckpointError(f"{name} is no plain tensor of floating-point numbers")
     return dict(content)
 
 
 def _config_from_json(text: str) -> DepthSplatConfig:
     try:
         values = json.loads(text)
+        _check_sizes(values)
         vit = values.pop("vit")
         gaussians = values.pop("gaussians")
         return DepthSplatConfig(
-            vit=VitConfig(**vit | {"tapped_blocks": tuple(vit["tapped_blocks"])}),
+            vit=(
+                None
+                if vit is None
+                else VitConfig(**vit | {"tapped_blocks": tuple(vit["tapped_blocks"])})
+            ),
             gaussians=None if gaussians is None else GaussianConfig(**gaussians),
             cnn_channels=tuple(values.pop("cnn_channels")),
             **values,
         )
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"its description of the network cannot be read: {error}") from error
+
+
+def _check_sizes(described: object) -> None:
+    """Refuse numbers that no network has, before anything is made of them."""
+    if isinstance(described, dict | list):
+        parts = described.values() if isinstance(described, dict) else described
+        for part in parts:
+            _check_sizes(part)
+    elif isinstance(described, int | float) and not 0 <= described <= _LARGEST_SIZE:
+        raise ValueError(f"{described} is no size that a network has")
 
 
 def _list_some(title: str, names: Iterable[str]) -> str:

@@ -35,7 +35,8 @@ class GaussianConfig:
 class DepthSplatConfig:
     """Everything that decides which parameters the network has, and what it does with them."""
 
-    vit: VitConfig
+    vit: VitConfig | None
+    """None for a network that sees single images with its convolutions alone."""
     lowest_stride: int
     """Image pixels per pixel of the coarsest matching features: 8, or 4 for small images."""
     scale_count: int
@@ -50,6 +51,18 @@ class DepthSplatConfig:
     """Depth hypotheses of the coarsest scale; each finer scale has a quarter of them."""
     neighbour_count: int = 2
     """Views that each view is matched with when a window has more than three."""
+    refinement: int = 2
+    """How many times denser the hypotheses of a finer scale lie."""
+    crosses_views_in_unet: bool = True
+    """Whether the U-Nets attend across views; without, each view's depth is its own affair."""
+    has_confidence: bool = False
+    """Whether the confidence is learnt; otherwise it is the likeliest hypothesis' probability."""
+    keeps_published_habits: bool = True
+    """What the published weights were trained with and need: maps stretched from corner to corner
+    when resized, depth in the unit of the poses inside the network, hypotheses outside another
+    view counted as disagreement, and the mask of `neighbour_mask`. Without, cell j of a map lies
+    at image pixel j * stride, depth is a share of the range, and only views that see a hypothesis
+    vote on it."""
 
     def __post_init__(self) -> None:
         if self.lowest_stride not in (4, 8) or self.scale_count not in (1, 2):
@@ -77,8 +90,8 @@ class DepthSplatConfig:
         return self.cnn_channels[-1] >> scale
 
     def mono_channels(self, scale: int) -> int:
-        """Width of the single-image features of a matching scale."""
-        return self.vit.channels >> scale
+        """Width of the vision transformer's features at a matching scale."""
+        return 0 if self.vit is None else self.vit.channels >> scale
 
     def candidates(self, scale: int) -> int:
         """Depth hypotheses per pixel of a matching scale."""
@@ -122,3 +135,19 @@ GS_SMALL_448X768 = replace(
     lowest_stride=8,
     gaussians=GaussianConfig(feature_channels=64, scale_limit=0.1),
 )
+
+TINY = DepthSplatConfig(
+    vit=None,
+    lowest_stride=8,
+    scale_count=2,
+    fusion_channels=32,
+    cnn_channels=(48, 64, 80),
+    transformer_layers=4,
+    candidate_count=96,
+    neighbour_count=5,
+    refinement=4,
+    crosses_views_in_unet=False,
+    has_confidence=True,
+    keeps_published_habits=False,
+)
+"""Our own, small enough for a CPU; trained by `training/`."""

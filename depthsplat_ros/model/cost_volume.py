@@ -7,9 +7,12 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from depthsplat_ros.model.acceleration import fused_kernels
 from depthsplat_ros.model.constants import constant_tensor
+from depthsplat_ros.model.matrices import invert_3x3, invert_affine
 
 _NEAREST_WARPED_DEPTH = 1e-3
+ALL_VIEWS = slice(None)
 _WARPED_VALUES_AT_ONCE = {"cpu": 1 << 22, "cuda": 1 << 25}
 """Bound for the size of the one large intermediate, by device; on a CPU it fits the cache."""
 
@@ -69,68 +72,128 @@ def refine_inverse_depths(
 
 def match_views(
     features: Float[Tensor, "batch view channel height width"],
-    neighbours: Int[Tensor, "batch view neighbour"],
+    neighbours: Int[Tensor, "batch reference neighbour"],
     intrinsics_px: Float[Tensor, "batch view 3 3"],
     world_from_camera: Float[Tensor, "batch view 4 4"],
-    inverse_depths: Float[Tensor, "batch view candidate height_or_1 width_or_1"],
-) -> Float[Tensor, "batch view candidate height width"]:
-    """Agreement of every view with its neighbours at each depth hypothesis.
+    inverse_depths: Float[Tensor, "batch reference candidate height_or_1 width_or_1"],
+    references: slice = ALL_VIEWS,
+) -> Float[Tensor, "batch reference candidate height width"]:
+    """Agreement of views, by default of every one, with their neighbours at each depth hypothesis.
 
     The score is the scaled dot product of a pixel's features with the neighbour's features where
     the hypothesis would put it, averaged over the neighbours; outside their image it counts as 0.
     The warped features, views x channels x candidates x pixels, never exist as a whole: hypotheses
     are taken a few at a time.
 
-    Two habits of the official code are kept because the weights were trained with them: features
-    sit at whole-pixel coordinates of a plainly scaled camera matrix (no half-pixel term), and a
-    neighbour is projected with the reference view's intrinsics, not with its own. With one camera
-    per window the second is exact.
+    Cameras are treated as in the official code, because the weights were trained so, also where
+    that is not exact:
 
-    The camera matrices are in pixels of the feature maps; the hypotheses are in 1/m.
+    - Features sit at whole-pixel coordinates of a plainly scaled camera matrix; there is no
+      half-pixel term. A principal point off the centre counts in full.
+    - A neighbour is projected with the reference view's intrinsics, not with its own. That is
+      exact for one camera per window, and windows have one: in `streaming.continuity` a frame of
+      another camera, or of the same one recalibrated, starts a new window.
+
+    What differs from the official code lies before and after. Where an image is cropped, the
+    official preparation leaves the principal point where it was, which is right for centred ones
+    only; `streaming.working_size` moves it along, and for centred ones both agree. Where depth
+    becomes a point, `gaussian_head.decode_means`, each view has its own intrinsics, in both.
+
+    The camera matrices are in pixels of the feature maps; the hypotheses are in 1/m. Neighbours
+    and hypotheses are those of the references, all else is of all views.
 
     Source: official `matching.py`, `mv_unimatch.py`.
     """
-    batch, views, channels, height, width = features.shape
-    candidates = inverse_depths.shape[2]
-    matrix, offset = reference_to_neighbour(intrinsics_px, world_from_camera, neighbours)
-    rays = matrix @ pixel_grid(height, width, features.device)
+    batch, _, channels, height, width = features.shape
+    views, candidates = inverse_depths.shape[1:3]
+    kernels = fused_kernels(features)
+    if kernels is not None and references == ALL_VIEWS:
+        matrix, offset = reference_to_neighbour(intrinsics_px, world_from_camera, neighbours)
+        return kernels.match_views(
+            features, neighbours, matrix, offset, inverse_depths, _NEAREST_WARPED_DEPTH
+        )
+    batch_index = torch.arange(batch, device=features.device)[:, None]
+    # The official order of operations in float32, one matrix after the other: where rounding
+    # moves a sample, it then moves it as in the official code.
+    camera_matrix = intrinsics_px[:, references].flatten(0, 1)
+    camera_from_world = torch.linalg.inv_ex(world_from_camera).inverse
+    rays = torch.linalg.inv_ex(camera_matrix).inverse @ pixel_grid(height, width, features.device)
+    own_pose = world_from_camera[:, references]
     depth = rearrange(1 / inverse_depths.float(), "b v d h w -> (b v) d (h w)")
 
-    reference = rearrange(features, "b v c h w -> (b v) c 1 (h w)")
+    reference = rearrange(features[:, references], "b v c h w -> (b v) c 1 (h w)")
     scores = depth.new_zeros(batch * views, candidates, height * width)
     limit = _WARPED_VALUES_AT_ONCE["cuda" if features.is_cuda else "cpu"]
     chunk = max(1, limit // (batch * views * channels * height * width))
-    batch_index = torch.arange(batch, device=features.device)[:, None]
     for k in range(neighbours.shape[-1]):
         source = features[batch_index, neighbours[:, :, k]].flatten(0, 1)
-        ray, shift = rays[:, :, k].flatten(0, 1)[:, :, None], offset[:, :, k].flatten(0, 1)
+        pose = camera_from_world[batch_index, neighbours[:, :, k]] @ own_pose
+        pose = pose.flatten(0, 1)
+        turned = (pose[:, :3, :3] @ rays)[:, :, None]
         for start in range(0, candidates, chunk):
-            points = ray * depth[:, None, start : start + chunk] + shift[..., None, None]
+            points = turned * depth[:, None, start : start + chunk] + pose[:, :3, 3:, None]
+            points = (camera_matrix @ points.flatten(2)).view_as(points)
             warped = _sample(source, points)
             scores[:, start : start + chunk] += (warped * reference).sum(dim=1)
     scores /= channels**0.5 * neighbours.shape[-1]
     return rearrange(scores, "(b v) d (h w) -> b v d h w", b=batch, h=height)
 
 
+def share_of_witnesses(
+    neighbours: Int[Tensor, "batch reference neighbour"],
+    intrinsics_px: Float[Tensor, "batch view 3 3"],
+    world_from_camera: Float[Tensor, "batch view 4 4"],
+    inverse_depths: Float[Tensor, "batch reference candidate height_or_1 width_or_1"],
+    height: int,
+    width: int,
+    references: slice = ALL_VIEWS,
+) -> Float[Tensor, "batch reference candidate height width"]:
+    """The share of a view's neighbours inside whose image each depth hypothesis lies.
+
+    Arguments as for `match_views`, whose scores divided by this are means over these neighbours.
+    """
+    matrix, offset = reference_to_neighbour(
+        intrinsics_px, world_from_camera, neighbours, references
+    )
+    rays = rearrange(
+        matrix @ pixel_grid(height, width, matrix.device), "b v k p (h w) -> b v k p h w", h=height
+    )
+    # Times inverse depth instead of depth: the sign and the ratios are the same.
+    count = 0.0
+    for k in range(neighbours.shape[-1]):
+        x, y, z = (
+            rays[:, :, k, axis, None] + offset[:, :, k, axis, None, None, None] * inverse_depths
+            for axis in range(3)
+        )
+        is_inside = (
+            (z > 0) & (x >= 0) & (y >= 0) & (x <= z * (width - 1)) & (y <= z * (height - 1))
+        )
+        count = count + is_inside.float()
+    return count / neighbours.shape[-1]
+
+
 def reference_to_neighbour(
     intrinsics_px: Float[Tensor, "batch view 3 3"],
     world_from_camera: Float[Tensor, "batch view 4 4"],
-    neighbours: Int[Tensor, "batch view neighbour"],
-) -> tuple[Float[Tensor, "batch view neighbour 3 3"], Float[Tensor, "batch view neighbour 3"]]:
+    neighbours: Int[Tensor, "batch reference neighbour"],
+    references: slice = ALL_VIEWS,
+) -> tuple[
+    Float[Tensor, "batch reference neighbour 3 3"], Float[Tensor, "batch reference neighbour 3"]
+]:
     """Matrix M and offset t with `M @ (x, y, 1) * depth + t` the neighbour's image of a pixel.
 
     Made in float64: the inverse of a camera matrix loses digits that the scores would show.
     """
     batch_index = torch.arange(len(neighbours), device=neighbours.device)[:, None, None]
-    camera_matrix = intrinsics_px.double()[:, :, None]
+    camera_matrix = intrinsics_px.double()[:, references, None]
     world_from_camera = world_from_camera.double()
-    camera_from_world = torch.linalg.inv_ex(world_from_camera).inverse[batch_index, neighbours]
-    neighbour_from_reference = camera_from_world @ world_from_camera[:, :, None]
+    camera_from_world = invert_affine(world_from_camera)[batch_index, neighbours]
+    neighbour_from_reference = camera_from_world @ world_from_camera[:, references, None]
     rotation, translation = (
         neighbour_from_reference[..., :3, :3],
         neighbour_from_reference[..., :3, 3:],
     )
-    matrix = camera_matrix @ rotation @ torch.linalg.inv_ex(camera_matrix).inverse
+    matrix = camera_matrix @ rotation @ invert_3x3(camera_matrix)
     offset = (camera_matrix @ translation)[..., 0]
     return matrix.float(), offset.float()
 
@@ -149,7 +212,7 @@ def _sample(
     height, width = source.shape[-2:]
     x, y, z = points.unbind(dim=1)
     z = z.clamp(min=_NEAREST_WARPED_DEPTH)
-    grid = torch.stack([2 / (width - 1) * (x / z) - 1, 2 / (height - 1) * (y / z) - 1], dim=-1)
+    grid = torch.stack([2 * (x / z) / (width - 1) - 1, 2 * (y / z) / (height - 1) - 1], dim=-1)
     # Places need all digits of float32, even where features do not.
     return F.grid_sample(source.float(), grid, align_corners=True)
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -22,11 +21,15 @@ from depthsplat_ros.model.backbone import Backbone
 from depthsplat_ros.model.config import DepthSplatConfig
 from depthsplat_ros.model.constants import constant_tensor
 from depthsplat_ros.model.cost_volume import (
+    ALL_VIEWS,
     match_views,
     refine_inverse_depths,
+    share_of_witnesses,
     space_inverse_depths,
 )
-from depthsplat_ros.model.dpt import STAGE_COUNT, DptHead
+from depthsplat_ros.model.dpt import DptHead
+from depthsplat_ros.model.layers import Convolution, Convolutions, GroupNorm
+from depthsplat_ros.model.resizing import resize
 from depthsplat_ros.model.transformer import MultiViewTransformer
 from depthsplat_ros.model.types import Views
 from depthsplat_ros.model.unet import CrossViewUnet
@@ -40,7 +43,8 @@ class ImageMaps:
     cnn: Sequence[Tensor]
     """Of the backbone, fine to coarse."""
     vit: Sequence[Tensor]
-    """Of the vision transformer, shallow to deep, at an eighth of the image's size."""
+    """Of the vision transformer, shallow to deep, at an eighth of the image's size; empty where
+    the network has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,18 +53,33 @@ class Matching:
 
     inverse_depth: Float[Tensor, "batch view height width"]
     """Expectation over the hypotheses, in 1/m."""
-    probability: Float[Tensor, "batch view height width"]
-    """Of the likeliest hypothesis."""
+    probabilities: Float[Tensor, "batch view scale height width"]
+    """Of the likeliest hypothesis of each scale, coarse to fine."""
     features: tuple[Tensor, ...]
     """Multi-view features per scale, coarse to fine, "batch view channel height width"."""
+
+    @property
+    def probability(self) -> Float[Tensor, "batch view height width"]:
+        """Of the likeliest hypothesis of the finest scale."""
+        return self.probabilities[:, :, -1]
 
     def select(self, views: slice) -> "Matching":
         """The same for some of the views."""
         return Matching(
             inverse_depth=self.inverse_depth[:, views],
-            probability=self.probability[:, views],
+            probabilities=self.probabilities[:, views],
             features=tuple(values[:, views] for values in self.features),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Refinement:
+    """Depth at the size of the images."""
+
+    inverse_depth: Float[Tensor, "batch view height width"]
+    """In 1/m, between 1/far and 1/near."""
+    confidence_logit: Float[Tensor, "batch view height width"] | None
+    """Of the learnt confidence; None from a network without one."""
 
 
 class MultiViewDepth(nn.Module):
@@ -70,28 +89,30 @@ class MultiViewDepth(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = Backbone(config)
-        self.single_view = SingleViewEncoder(config.vit)
+        self.single_view = None if config.vit is None else SingleViewEncoder(config.vit)
         self.transformer = MultiViewTransformer(
-            config.matching_channels(0), config.transformer_layers
+            config.matching_channels(0),
+            config.transformer_layers,
+            keeps_published_mask=config.keeps_published_habits,
         )
         finer = range(1, config.scale_count)
         self.matching_pyramid = nn.ModuleList(
             [_Finer(config.matching_channels(scale - 1)) for scale in finer]
         )
         self.mono_pyramid = nn.ModuleList(
-            [_Finer(config.mono_channels(scale - 1)) for scale in finer]
+            [_Finer(config.mono_channels(scale - 1)) for scale in finer if config.vit is not None]
         )
         self.scales = nn.ModuleList(
             [MatchingScale(config, scale) for scale in range(config.scale_count)]
         )
         self.head = DptHead(config, config.fusion_channels, joins_depth=True)
         half = config.fusion_channels // 2
-        self.residual = nn.Sequential(
-            nn.Conv2d(config.fusion_channels, half, 3, padding=1, padding_mode="replicate"),
+        self.residual = Convolutions(
+            Convolution(config.fusion_channels, half, 3, padding=1, padding_mode="replicate"),
             nn.GELU(),
-            nn.Conv2d(half, 16, 3, padding=1, padding_mode="replicate"),
+            Convolution(half, 16, 3, padding=1, padding_mode="replicate"),
             nn.GELU(),
-            nn.Conv2d(16, 1, 1),
+            Convolution(16, 2 if config.has_confidence else 1, 1),
         )
 
     @property
@@ -106,17 +127,21 @@ class MultiViewDepth(nn.Module):
         size = (images.shape[-2] // 8, images.shape[-1] // 8)
         return ImageMaps(
             cnn=self.backbone(images),
-            vit=[_resize(values, size) for values in self.single_view(images)],
+            vit=(
+                []
+                if self.single_view is None
+                else [resize(values, size) for values in self.single_view(images)]
+            ),
         )
 
     def encode(self, maps: ImageMaps) -> dict[str, Tensor]:
         """All that can be computed without the other views, "image channel height width" each."""
         encoded = {"matching": maps.cnn[-1]}
-        mono = maps.vit[-1]
-        if self.config.lowest_stride == 4:
-            mono = _resize(mono, (2 * mono.shape[-2], 2 * mono.shape[-1]))
+        mono = maps.vit[-1] if maps.vit else None
+        if mono is not None and self.config.lowest_stride == 4:
+            mono = resize(mono, (2 * mono.shape[-2], 2 * mono.shape[-1]))
         for scale, module in enumerate(self.scales):
-            if scale > 0:
+            if scale > 0 and mono is not None:
                 mono = self.mono_pyramid[scale - 1](mono)
             encoded |= {
                 f"scale{scale}_{name}": values
@@ -130,57 +155,77 @@ class MultiViewDepth(nn.Module):
         views: Views,
         features: Mapping[str, Float[Tensor, "batch view ..."]],
         neighbours: Int[Tensor, "batch view neighbour"],
+        references: slice = ALL_VIEWS,
     ) -> Matching:
-        """Compares every view with its neighbours.
+        """Compares views, by default every one, with their neighbours.
+
+        The result is of the references alone; fewer than all views are for networks without
+        `crosses_views_in_unet`.
 
         Of `views` only the cameras, the ranges and the size of the images are read; the features
         come from `encode`, unfolded into batch and view.
         """
         config = self.config
-        batch, view_count, _, height, width = views.images.shape
+        batch, _, _, height, width = views.images.shape
+        near_m, far_m = views.near_m[:, references], views.far_m[:, references]
+        reference_count = near_m.shape[1]
         inverse_depth = None
         matching = self.transformer(features["matching"], neighbours)
-        pyramid = []
+        pyramid, likeliest = [], []
+        is_stretched = config.keeps_published_habits
         for scale, module in enumerate(self.scales):
             if scale == 0:
-                hypotheses = space_inverse_depths(
-                    views.near_m, views.far_m, config.candidates(scale)
-                )
+                hypotheses = space_inverse_depths(near_m, far_m, config.candidates(scale))
             else:
                 matching = _per_image(self.matching_pyramid[scale - 1], matching)
-                step = (1 / views.near_m - 1 / views.far_m) / (config.candidate_count - 1)
+                step = (1 / near_m - 1 / far_m) / (config.candidate_count - 1)
                 hypotheses = refine_inverse_depths(
-                    _resize(inverse_depth, matching.shape[-2:]),
-                    views.near_m,
-                    views.far_m,
-                    step / 2**scale,
+                    resize(inverse_depth, matching.shape[-2:], is_stretched=is_stretched),
+                    near_m,
+                    far_m,
+                    step / config.refinement**scale,
                     config.candidates(scale),
                 )
             pyramid.append(matching)
-            scores = match_views(
-                matching,
-                neighbours,
-                scale_intrinsics(
-                    views.intrinsics,
-                    width_px=width / config.stride(scale),
-                    height_px=height / config.stride(scale),
-                ),
+            intrinsics_px = scale_intrinsics(
+                views.intrinsics,
+                width_px=width / config.stride(scale),
+                height_px=height / config.stride(scale),
+            )
+            geometry = (
+                neighbours[:, references],
+                intrinsics_px,
                 views.world_from_camera,
                 hypotheses,
             )
+            scores = match_views(matching, *geometry, references)
+            if not config.keeps_published_habits:
+                share = share_of_witnesses(*geometry, *matching.shape[-2:], references)
+                scores = scores / share.clamp(min=1 / neighbours.shape[-1])
             logits = module(
                 scores.flatten(0, 1).to(self.dtype),
-                matching.flatten(0, 1),
-                features[f"scale{scale}_regressor"].flatten(0, 1),
-                features[f"scale{scale}_shortcut"].flatten(0, 1),
-                view_count,
+                matching[:, references].flatten(0, 1),
+                features[f"scale{scale}_regressor"][:, references].flatten(0, 1),
+                features[f"scale{scale}_shortcut"][:, references].flatten(0, 1),
+                reference_count,
             )
-            probabilities = logits.float().softmax(1).unflatten(0, (batch, view_count))
+            probabilities = logits.float().softmax(1).unflatten(0, (batch, reference_count))
             inverse_depth = (probabilities * hypotheses).sum(dim=2)
+            likeliest.append(probabilities.amax(dim=2))
+        finest = likeliest[-1].shape[-2:]
         return Matching(
             inverse_depth=inverse_depth,
-            probability=probabilities.amax(dim=2),
-            features=tuple(pyramid),
+            probabilities=torch.stack(
+                [
+                    *(
+                        resize(values, finest, is_stretched=is_stretched)
+                        for values in likeliest[:-1]
+                    ),
+                    likeliest[-1],
+                ],
+                dim=2,
+            ),
+            features=tuple(values[:, references] for values in pyramid),
         )
 
     def refine(
@@ -189,21 +234,29 @@ class MultiViewDepth(nn.Module):
         features: Mapping[str, Float[Tensor, "batch view ..."]],
         near_m: Float[Tensor, "batch view"],
         far_m: Float[Tensor, "batch view"],
-    ) -> Float[Tensor, "batch view height width"]:
-        """Inverse depth at the size of the images, in 1/m, kept between 1/far and 1/near.
+    ) -> Refinement:
+        """Depth at the size of the images, kept between near and far.
 
         It is per view; all arguments may be restricted to some of the views.
         """
-        stages = [features[f"depth_stage{index}"].flatten(0, 1) for index in range(STAGE_COUNT)]
-        fused = self.head(stages, multi_view_inputs(matching))
-        residual = self.residual(fused).float()
-        residual = rearrange(residual, "(b v) 1 h w -> b v h w", b=len(near_m))
-        inverse_depth = _resize(matching.inverse_depth, residual.shape[-2:]) + residual
-        inverse_depth = inverse_depth.clamp(
-            1 / far_m[..., None, None], 1 / near_m[..., None, None]
+        lowest, highest = (1 / limit[..., None, None] for limit in (far_m, near_m))
+        has_habits = self.config.keeps_published_habits
+        inputs = multi_view_inputs(matching)
+        if not has_habits:
+            share = (matching.inverse_depth - lowest) / (highest - lowest)
+            inputs["inverse_depth"] = share.flatten(0, 1)[:, None].to(self.dtype)
+        fused = self.head(stages_of(features, "depth_stage"), inputs)
+        outputs = self.residual(fused).float().unflatten(0, near_m.shape)
+        residual = outputs[:, :, 0]
+        inverse_depth = resize(
+            matching.inverse_depth, residual.shape[-2:], is_stretched=has_habits
+        ) + (residual if has_habits else residual * (highest - lowest))
+        inverse_depth = inverse_depth.clamp(lowest, highest)
+        return Refinement(
+            # An overflow must not pass for a depth at an end of the range.
+            inverse_depth=inverse_depth.where(residual.isfinite(), torch.nan),
+            confidence_logit=outputs[:, :, 1] if self.config.has_confidence else None,
         )
-        # An overflow must not pass for a depth at an end of the range.
-        return inverse_depth.where(residual.isfinite(), torch.nan)
 
 
 class MatchingScale(nn.Module):
@@ -224,21 +277,23 @@ class MatchingScale(nn.Module):
             "mono": config.mono_channels(scale),
         }
         self._widths = tuple(inputs.values())
-        self.regressor = nn.Conv2d(sum(self._widths), channels, 3, padding=1)
-        self.shortcut = nn.Conv2d(sum(self._widths), channels, 1)
-        self.regressor_norm = nn.GroupNorm(8, channels)
+        self.regressor = Convolution(sum(self._widths), channels, 3, padding=1)
+        self.shortcut = Convolution(sum(self._widths), channels, 1)
+        self.regressor_norm = GroupNorm(8, channels)
         # The coarsest level of the U-Net is 4 times coarser than scale 0, at any scale.
-        self.unet = CrossViewUnet(channels, level_count=3 + scale)
-        self.regressor_output = nn.Conv2d(channels, channels, 3, padding=1)
-        self.logits = nn.Sequential(
-            nn.Conv2d(channels, 2 * channels, 3, padding=1, padding_mode="replicate"),
+        self.unet = CrossViewUnet(
+            channels, level_count=3 + scale, crosses_views=config.crosses_views_in_unet
+        )
+        self.regressor_output = Convolution(channels, channels, 3, padding=1)
+        self.logits = Convolutions(
+            Convolution(channels, 2 * channels, 3, padding=1, padding_mode="replicate"),
             nn.GELU(),
-            nn.Conv2d(2 * channels, candidates, 3, padding=1, padding_mode="replicate"),
+            Convolution(2 * channels, candidates, 3, padding=1, padding_mode="replicate"),
         )
 
-    def encode(self, cnn: Tensor, mono: Tensor) -> dict[str, Tensor]:
+    def encode(self, cnn: Tensor, mono: Tensor | None) -> dict[str, Tensor]:
         """The share of single images in the two convolutions of the inputs."""
-        image_inputs = torch.cat([cnn, mono], dim=1)
+        image_inputs = cnn if mono is None else torch.cat([cnn, mono], dim=1)
         return {
             name: F.conv2d(
                 image_inputs, self._columns(conv, 1, 3), conv.bias, padding=conv.padding
@@ -257,12 +312,12 @@ class MatchingScale(nn.Module):
         """Logits of the hypotheses; the last two maps come from `encode`."""
         inputs = torch.cat([scores, matching], dim=1)
         x = F.conv2d(inputs, self._columns(self.regressor, 0, 2), padding=1) + image_regressor
-        x = self.unet(F.gelu(self.regressor_norm(x)), view_count)
+        x = self.unet(self.regressor_norm(x, "gelu"), view_count)
         x = self.regressor_output(x)
         x = x + F.conv2d(inputs, self._columns(self.shortcut, 0, 2)) + image_shortcut
         return self.logits(x)
 
-    def _columns(self, conv: nn.Conv2d, *inputs: int) -> Tensor:
+    def _columns(self, conv: Convolution, *inputs: int) -> Tensor:
         parts = conv.weight.split(self._widths, dim=1)
         return torch.cat([parts[index] for index in inputs], dim=1)
 
@@ -274,7 +329,7 @@ class _Finer(nn.Sequential):
         super().__init__(
             nn.ConvTranspose2d(channels, channels // 2, 2, stride=2),
             nn.GELU(),
-            nn.Conv2d(channels // 2, channels // 2, 3, padding=1),
+            Convolution(channels // 2, channels // 2, 3, padding=1),
         )
 
 
@@ -283,8 +338,19 @@ def multi_view_inputs(matching: Matching) -> dict[str, Tensor]:
     inputs = {
         f"matching{scale}": values.flatten(0, 1) for scale, values in enumerate(matching.features)
     }
-    inverse_depth = matching.inverse_depth.flatten(0, 1)[:, None]
-    return inputs | {"inverse_depth": inverse_depth.to(matching.features[0].dtype)}
+    dtype = matching.features[0].dtype
+    return inputs | {
+        "inverse_depth": matching.inverse_depth.flatten(0, 1)[:, None].to(dtype),
+        "probability": matching.probabilities.flatten(0, 1).to(dtype),
+    }
+
+
+def stages_of(
+    features: Mapping[str, Float[Tensor, "batch view ..."]], prefix: str
+) -> list[Tensor]:
+    """The maps that `DptHead.encode` made, fine to coarse, with batch and view in one axis."""
+    names = sorted(name for name in features if name.startswith(prefix))
+    return [features[name].flatten(0, 1) for name in names]
 
 
 def scale_intrinsics(
@@ -303,10 +369,6 @@ def imagenet_statistics(device: torch.device, dtype: torch.dtype) -> Float[Tenso
     """Mean and standard deviation of ImageNet's colours in [0, 1]."""
     statistics = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
     return statistics.to(device=device, dtype=dtype)[..., None, None]
-
-
-def _resize(values: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(values, tuple(size), mode="bilinear", align_corners=True)
 
 
 def _per_image(module: nn.Module, values: Tensor) -> Tensor:

@@ -12,11 +12,16 @@ from torch import Tensor, nn
 
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.model.config import DepthSplatConfig
-from depthsplat_ros.model.cost_volume import select_neighbours
-from depthsplat_ros.model.depth import Matching, MultiViewDepth
-from depthsplat_ros.model.gaussian_head import GaussianHead, gaussians_in_world
+from depthsplat_ros.model.cost_volume import ALL_VIEWS, select_neighbours
+from depthsplat_ros.model.depth import Matching, MultiViewDepth, Refinement
+from depthsplat_ros.model.gaussian_head import GaussianHead, write_gaussians
 from depthsplat_ros.model.gaussian_scene import GaussianScene
-from depthsplat_ros.model.types import DepthPrediction, ViewFeatures, Views
+from depthsplat_ros.model.types import (
+    DepthPrediction,
+    GaussianPrediction,
+    ViewFeatures,
+    Views,
+)
 
 _PIXELS_AT_ONCE = 1 << 20
 """How much of the images is brought to full size at once, which bounds the memory."""
@@ -33,7 +38,7 @@ class ScenePrediction:
     depth_m: Float[Tensor, "batch view height width"]
     """Best guess at every pixel, along the optical axis, in the unit of the poses."""
     confidence: Float[Tensor, "batch view height width"]
-    """Probability of the likeliest depth hypothesis, in [0, 1]."""
+    """The learnt confidence, or the probability of the likeliest depth hypothesis, in [0, 1]."""
     gaussians: GaussianScene | None
     """One Gaussian per pixel in the order view, row, column; None from a depth-only network."""
 
@@ -83,14 +88,30 @@ class DepthSplat(nn.Module):
         Raises:
             UnusableViews: if there are fewer than two views.
         """
-        matching = self.match(views, features, neighbours)
         reference %= views.images.shape[1]
+        matching = self._match_reference(views, features, reference, neighbours)
+        return self._predict_reference(views, features, matching, reference)[0]
+
+    def predict_gaussians(
+        self,
+        views: Views,
+        features: ViewFeatures,
+        reference: int,
+        neighbours: Int[Tensor, "batch view neighbour"] | None = None,
+    ) -> GaussianPrediction:
+        """The same depth as `predict` gives, with Gaussians of the reference view.
+
+        Raises:
+            UnusableViews: if there are fewer than two views.
+        """
+        reference %= views.images.shape[1]
+        matching = self._match_reference(views, features, reference, neighbours)
+        depth, inverse_depth = self._predict_reference(views, features, matching, reference)
+        scene = self._room_for_gaussians(views, view_count=1)
+        assert scene is not None, "the weights are for depth alone"
         chosen = slice(reference, reference + 1)
-        inverse_depth = self._refine(views, features, matching, chosen)[:, 0]
-        probability = _enlarge(matching.select(chosen).probability, inverse_depth)[:, 0]
-        return depth_prediction(
-            inverse_depth, probability, views.near_m[:, reference], views.far_m[:, reference]
-        )
+        self._write_gaussians(scene, 0, views, features, matching, chosen, 1 / inverse_depth)
+        return GaussianPrediction(depth=depth, gaussians=scene)
 
     def predict_scene(
         self,
@@ -108,35 +129,21 @@ class DepthSplat(nn.Module):
         """
         matching = self.match(views, features, neighbours)
         batch, view_count, _, height, width = views.images.shape
+        scene = self._room_for_gaussians(views, view_count)
         parts = []
         for chosen in _slices(view_count, max(1, _PIXELS_AT_ONCE // (batch * height * width))):
-            depth_m = 1 / self._refine(views, features, matching, chosen)
-            gaussians = None
-            if self.gaussians is not None:
-                raw = self.gaussians(
-                    views.images[:, chosen],
-                    depth_m,
-                    matching.select(chosen),
-                    self._unpack(features, chosen),
+            selected = matching.select(chosen)
+            refined = self._refine(views, features, selected, chosen)
+            depth_m = 1 / refined.inverse_depth
+            if scene is not None:
+                self._write_gaussians(
+                    scene, chosen.start, views, features, selected, chosen, depth_m
                 )
-                gaussians = gaussians_in_world(
-                    raw.float(),
-                    views.images[:, chosen],
-                    depth_m,
-                    views.intrinsics[:, chosen],
-                    views.world_from_camera[:, chosen],
-                    self.config.gaussians.scale_limit,
-                )
-            parts.append((depth_m, gaussians))
-        depth_m = torch.cat([part[0] for part in parts], dim=1)
+            parts.append((depth_m, _confidence(selected, refined)))
         return ScenePrediction(
-            depth_m=depth_m,
-            confidence=_enlarge(matching.probability, depth_m),
-            gaussians=(
-                None
-                if self.gaussians is None
-                else GaussianScene.concatenate([part[1] for part in parts])
-            ),
+            depth_m=torch.cat([part[0] for part in parts], dim=1),
+            confidence=torch.cat([part[1] for part in parts], dim=1),
+            gaussians=scene,
         )
 
     def forward(self, views: Views) -> ScenePrediction:
@@ -148,6 +155,7 @@ class DepthSplat(nn.Module):
         views: Views,
         features: ViewFeatures,
         neighbours: Int[Tensor, "batch view neighbour"] | None = None,
+        references: slice = ALL_VIEWS,
     ) -> Matching:
         """The comparison of the views at the resolution of the features."""
         view_count = views.images.shape[1]
@@ -157,16 +165,79 @@ class DepthSplat(nn.Module):
             )
         if neighbours is None:
             neighbours = select_neighbours(views.world_from_camera, self.config.neighbour_count)
-        return self.depth.match(views, self._unpack(features), neighbours)
+        return self.depth.match(views, self._unpack(features), neighbours, references)
+
+    def _match_reference(
+        self,
+        views: Views,
+        features: ViewFeatures,
+        reference: int,
+        neighbours: Int[Tensor, "batch view neighbour"] | None,
+    ) -> Matching:
+        """The comparison for one view alone, where that saves something."""
+        chosen = slice(reference, reference + 1)
+        # A GPU's fused kernels take all views, and are not filled by one.
+        if self.config.crosses_views_in_unet or views.images.is_cuda:
+            return self.match(views, features, neighbours).select(chosen)
+        return self.match(views, features, neighbours, chosen)
 
     def _refine(
         self, views: Views, features: ViewFeatures, matching: Matching, chosen: slice
-    ) -> Float[Tensor, "batch view height width"]:
+    ) -> Refinement:
+        """Of the chosen views, whose matching is given."""
         return self.depth.refine(
-            matching.select(chosen),
+            matching,
             self._unpack(features, chosen),
             views.near_m[:, chosen],
             views.far_m[:, chosen],
+        )
+
+    def _predict_reference(
+        self, views: Views, features: ViewFeatures, matching: Matching, reference: int
+    ) -> tuple[DepthPrediction, Float[Tensor, "batch 1 height width"]]:
+        """Depth of one view, whose matching is given, and its inverse without a mask."""
+        chosen = slice(reference, reference + 1)
+        refined = self._refine(views, features, matching, chosen)
+        prediction = depth_prediction(
+            refined.inverse_depth[:, 0],
+            _confidence(matching, refined)[:, 0],
+            views.near_m[:, reference],
+            views.far_m[:, reference],
+        )
+        return prediction, refined.inverse_depth
+
+    def _room_for_gaussians(self, views: Views, view_count: int) -> GaussianScene | None:
+        if self.gaussians is None:
+            return None
+        batch, _, _, height, width = views.images.shape
+        return GaussianScene.allocate(batch, view_count * height * width, views.images.device)
+
+    def _write_gaussians(
+        self,
+        scene: GaussianScene,
+        first_view: int,
+        views: Views,
+        features: ViewFeatures,
+        matching: Matching,
+        chosen: slice,
+        depth_m: Float[Tensor, "batch view height width"],
+    ) -> None:
+        """Puts one Gaussian per pixel of the chosen views, whose matching and depth are given."""
+        raw = self.gaussians(
+            views.images[:, chosen],
+            depth_m,
+            matching,
+            self._unpack(features, chosen),
+        )
+        write_gaussians(
+            scene,
+            first_view,
+            raw,
+            views.images[:, chosen],
+            depth_m,
+            views.intrinsics[:, chosen],
+            views.world_from_camera[:, chosen],
+            self.config.gaussians.scale_limit,
         )
 
     def _unpack(self, features: ViewFeatures, chosen: slice = slice(None)) -> dict[str, Tensor]:
@@ -197,8 +268,12 @@ def depth_prediction(
     )
 
 
-def _enlarge(probability: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(probability, like.shape[-2:], mode="nearest")
+def _confidence(
+    matching: Matching, refined: Refinement
+) -> Float[Tensor, "batch view height width"]:
+    if refined.confidence_logit is not None:
+        return refined.confidence_logit.sigmoid()
+    return F.interpolate(matching.probability, refined.inverse_depth.shape[-2:], mode="nearest")
 
 
 def _pack(maps: Mapping[str, Tensor], batch: int) -> ViewFeatures:

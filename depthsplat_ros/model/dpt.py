@@ -7,6 +7,7 @@
                              └─ stage 1/16 ────────── reduce ── fuse ── x2 ──┘
 
 `join` adds what else exists at that resolution: backbone maps, multi-view features, coarse depth.
+Without a vision transformer there is nothing at 1/16, and the other stages are what they join.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthsplat_ros.model.config import DepthSplatConfig
+from depthsplat_ros.model.layers import Convolution
+from depthsplat_ros.model.resizing import resize
 
-STAGE_COUNT = 4
+_JOINED_STAGES = 3
 
 
 class DptHead(nn.Module):
@@ -34,33 +37,44 @@ class DptHead(nn.Module):
         self, config: DepthSplatConfig, fusion_channels: int, *, joins_depth: bool
     ) -> None:
         super().__init__()
-        width = config.vit.channels
-        widths = (width // 8, width // 4, width // 2, width)
-        self.projections = nn.ModuleList([nn.Conv2d(width, channels, 1) for channels in widths])
-        self.resizers = nn.ModuleList(
-            [
-                nn.ConvTranspose2d(widths[0], widths[0], 4, stride=4),
-                nn.ConvTranspose2d(widths[1], widths[1], 2, stride=2),
-                nn.Identity(),
-                nn.Conv2d(widths[3], widths[3], 3, stride=2, padding=1),
-            ]
-        )
+        self.projections = nn.ModuleList()
+        self.resizers = nn.ModuleList()
+        widths = config.cnn_channels
+        if config.vit is not None:
+            width = config.vit.channels
+            widths = (width // 8, width // 4, width // 2, width)
+            self.projections.extend([Convolution(width, channels, 1) for channels in widths])
+            self.resizers.extend(
+                [
+                    nn.ConvTranspose2d(widths[0], widths[0], 4, stride=4),
+                    nn.ConvTranspose2d(widths[1], widths[1], 2, stride=2),
+                    nn.Identity(),
+                    Convolution(widths[3], widths[3], 3, stride=2, padding=1),
+                ]
+            )
         self._joined = [
-            _joined_channels(config, stage, joins_depth) for stage in range(STAGE_COUNT - 1)
+            _joined_channels(config, stage, joins_depth) for stage in range(_JOINED_STAGES)
         ]
         self.joins = nn.ModuleList(
             [
-                nn.Conv2d(sum(channels.values()), width, 1)
+                Convolution(sum(channels.values()), width, 1)
                 for channels, width in zip(self._joined, widths, strict=False)
             ]
         )
         self.reductions = nn.ModuleList(
-            [nn.Conv2d(channels, fusion_channels, 3, padding=1, bias=False) for channels in widths]
+            [
+                Convolution(channels, fusion_channels, 3, padding=1, bias=False)
+                for channels in widths
+            ]
         )
         self.fusions = nn.ModuleList(
             [
-                _Fusion(fusion_channels, has_skip=stage < STAGE_COUNT - 1)
-                for stage in range(STAGE_COUNT)
+                _Fusion(
+                    fusion_channels,
+                    has_skip=stage < len(widths) - 1,
+                    is_stretched=config.keeps_published_habits,
+                )
+                for stage in range(len(widths))
             ]
         )
 
@@ -73,11 +87,16 @@ class DptHead(nn.Module):
         """
         cnn = {f"cnn{index}": values for index, values in enumerate(cnn_maps)}
         stages = []
-        for stage, vit_map in enumerate(vit_maps):
-            x = self.resizers[stage](self.projections[stage](vit_map))
-            if stage < len(self.joins):
-                x = self._join(stage, cnn | {"vit": x}, self.joins[stage].bias)
-            stages.append(self.reductions[stage](x))
+        for stage, reduction in enumerate(self.reductions):
+            maps = dict(cnn)
+            if vit_maps:
+                maps["vit"] = self.resizers[stage](self.projections[stage](vit_maps[stage]))
+            x = (
+                self._join(stage, maps, self.joins[stage].bias)
+                if stage < len(self.joins)
+                else maps["vit"]
+            )
+            stages.append(reduction(x))
         return stages
 
     def forward(self, stages: Sequence[Tensor], multi_view: Mapping[str, Tensor]) -> Tensor:
@@ -85,11 +104,12 @@ class DptHead(nn.Module):
 
         Args:
             stages: from `encode`.
-            multi_view: "matching0", "matching1" (features per scale) and "inverse_depth" (of the
-                finest scale, one channel); what the head does not join is ignored.
+            multi_view: "matching0", "matching1" (features per scale), "inverse_depth" (of the
+                finest scale, one channel) and "probability" (of the likeliest hypothesis, one
+                channel per scale); what the head does not join is ignored.
         """
         fused = None
-        for stage in reversed(range(STAGE_COUNT)):
+        for stage in reversed(range(len(self.reductions))):
             x = stages[stage]
             if stage < len(self.joins) and self._joined[stage].keys() & multi_view.keys():
                 x = x + self.reductions[stage](self._join(stage, multi_view, None))
@@ -112,29 +132,30 @@ class DptHead(nn.Module):
 
 
 class _Fusion(nn.Module):
-    def __init__(self, channels: int, *, has_skip: bool) -> None:
+    def __init__(self, channels: int, *, has_skip: bool, is_stretched: bool) -> None:
         super().__init__()
+        self._is_stretched = is_stretched
         # The coarsest stage has nothing below it to be added to, hence no unit of its own.
         self.skip = _ResidualUnit(channels) if has_skip else None
         self.refine = _ResidualUnit(channels)
-        self.output = nn.Conv2d(channels, channels, 1)
+        self.output = Convolution(channels, channels, 1)
 
     def forward(self, x: Tensor, coarser: Tensor | None, size: Sequence[int]) -> Tensor:
         if self.skip is not None:
             x = coarser + self.skip(x)
         # The official order is resize, then convolve; for a 1x1 convolution both are the same.
         x = self.output(self.refine(x))
-        return F.interpolate(x, tuple(size), mode="bilinear", align_corners=True)
+        return resize(x, size, is_stretched=self._is_stretched)
 
 
 class _ResidualUnit(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = Convolution(channels, channels, 3, padding=1)
+        self.conv2 = Convolution(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+        return self.conv2(self.conv1(F.relu(x), activation="relu"), residual=x)
 
 
 def _joined_channels(config: DepthSplatConfig, stage: int, joins_depth: bool) -> dict[str, int]:
@@ -155,6 +176,8 @@ def _joined_channels(config: DepthSplatConfig, stage: int, joins_depth: bool) ->
     }
     if joins_depth and config.finest_stride == stride:
         multi_view["inverse_depth"] = 1
-    vit = {"vit": config.vit.channels // (8 >> stage)}
+        if config.has_confidence:
+            multi_view["probability"] = config.scale_count
+    vit = {} if config.vit is None else {"vit": config.vit.channels // (8 >> stage)}
     # An oddity of the official code: at half the image's size the vision transformer comes last.
     return cnn | multi_view | vit if stride == 2 else cnn | vit | multi_view

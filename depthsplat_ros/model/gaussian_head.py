@@ -6,6 +6,7 @@ this file is in the world frame and in the ordinary basis of 3D Gaussian splatti
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 import torch
 import torch.nn.functional as F
@@ -13,16 +14,24 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from depthsplat_ros.model.acceleration import fused_kernels
 from depthsplat_ros.model.config import DepthSplatConfig, GaussianConfig
 from depthsplat_ros.model.constants import constant_tensor
-from depthsplat_ros.model.depth import ImageMaps, Matching, multi_view_inputs
-from depthsplat_ros.model.dpt import STAGE_COUNT, DptHead
+from depthsplat_ros.model.depth import (
+    ImageMaps,
+    Matching,
+    multi_view_inputs,
+    stages_of,
+)
+from depthsplat_ros.model.dpt import DptHead
 from depthsplat_ros.model.gaussian_scene import GaussianScene
 from depthsplat_ros.model.harmonics import (
     CONSTANT_HARMONIC,
     HARMONIC_COUNT,
     world_viewer_matrix,
 )
+from depthsplat_ros.model.layers import Convolution, Convolutions
+from depthsplat_ros.model.matrices import invert_3x3
 
 OPACITY, OFFSET, SCALE, ROTATION, HARMONICS = (
     slice(0, 1),
@@ -47,13 +56,13 @@ class GaussianHead(nn.Module):
         super().__init__()
         features, regressed = gaussians.feature_channels, gaussians.regressor_channels
         self.features = DptHead(config, features, joins_depth=False)
-        self.regressor = nn.Sequential(
-            nn.Conv2d(3 + 1 + 1 + features, regressed, 3, padding=1),
+        self.regressor = Convolutions(
+            Convolution(3 + 1 + 1 + features, regressed, 3, padding=1),
             nn.GELU(),
-            nn.Conv2d(regressed, regressed, 3, padding=1),
+            Convolution(regressed, regressed, 3, padding=1),
         )
-        self.output = nn.Sequential(
-            nn.Conv2d(
+        self.output = Convolutions(
+            Convolution(
                 regressed + 3 + features + 1,
                 RAW_CHANNELS,
                 3,
@@ -61,7 +70,7 @@ class GaussianHead(nn.Module):
                 padding_mode="replicate",
             ),
             nn.GELU(),
-            nn.Conv2d(RAW_CHANNELS, RAW_CHANNELS, 3, padding=1, padding_mode="replicate"),
+            Convolution(RAW_CHANNELS, RAW_CHANNELS, 3, padding=1, padding_mode="replicate"),
         )
 
     def encode(self, maps: ImageMaps) -> dict[str, Tensor]:
@@ -77,7 +86,7 @@ class GaussianHead(nn.Module):
         features: Mapping[str, Float[Tensor, "batch view ..."]],
     ) -> Float[Tensor, "batch view 37 height width"]:
         """Raw parameters; it is per view, all arguments may be restricted to some of the views."""
-        stages = [features[f"gaussian_stage{index}"].flatten(0, 1) for index in range(STAGE_COUNT)]
+        stages = stages_of(features, "gaussian_stage")
         dtype = stages[0].dtype
         fused = self.features(stages, multi_view_inputs(matching))
         image = images.flatten(0, 1).to(dtype)
@@ -85,9 +94,48 @@ class GaussianHead(nn.Module):
         probability = F.interpolate(
             matching.probability.flatten(0, 1)[:, None], image.shape[-2:], mode="nearest"
         ).to(dtype)
-        regressed = self.regressor(torch.cat([image, depth, probability, fused], dim=1))
-        raw = self.output(torch.cat([regressed, image, fused, probability], dim=1))
+        regressed = self.regressor(image, depth, probability, fused)
+        raw = self.output(regressed, image, fused, probability)
         return raw.unflatten(0, images.shape[:2])
+
+
+def write_gaussians(
+    scene: GaussianScene,
+    first_view: int,
+    raw: Float[Tensor, "batch view 37 height width"],
+    images: Float[Tensor, "batch view 3 height width"],
+    depth_m: Float[Tensor, "batch view height width"],
+    intrinsics: Float[Tensor, "batch view 3 3"],
+    world_from_camera: Float[Tensor, "batch view 4 4"],
+    scale_limit: float,
+) -> None:
+    """Puts the Gaussians of some views in their place in the scene of a whole window.
+
+    `first_view` is the place of the first of these views in the window; see `gaussians_in_world`
+    for the rest.
+    """
+    kernels = fused_kernels(raw)
+    if kernels is not None:
+        kernels.write_gaussians(
+            scene,
+            first_view,
+            raw,
+            images,
+            depth_m,
+            _world_from_image(intrinsics, world_from_camera),
+            world_from_camera[..., :3, 3],
+            quaternion_from_rotation(world_from_camera[..., :3, :3]),
+            world_viewer_matrix(world_from_camera),
+            scale_limit,
+        )
+        return
+    part = gaussians_in_world(
+        raw.float(), images, depth_m, intrinsics, world_from_camera, scale_limit
+    )
+    first = first_view * depth_m[0, 0].numel()
+    for field in fields(GaussianScene):
+        values = getattr(part, field.name)
+        getattr(scene, field.name)[:, first : first + values.shape[1]] = values
 
 
 def gaussians_in_world(
@@ -149,17 +197,16 @@ def decode_means(
 ) -> Float[Tensor, "batch view pixel 3"]:
     """Centres in the world frame: the pixel's ray, moved by up to half a pixel, times its depth.
 
-    Pixel centres lie at half pixels here, unlike in the cost volume.
+    Pixel centres lie at half pixels here, unlike in the cost volume, and every view is read with
+    its own intrinsics; see `cost_volume.match_views` for where that differs and why.
     """
     height, width = raw.shape[-2:]
     shift = (raw[:, :, OFFSET].sigmoid() - 0.5) * _pixel_size(height, width, raw.device)
     place = pixel_centres(height, width, raw.device) + shift
     place = torch.cat([place, torch.ones_like(place[:, :, :1])], dim=2)
     camera_points = place * depth_m[:, :, None]
-    matrix = (
-        world_from_camera[..., :3, :3].double() @ torch.linalg.inv_ex(intrinsics.double()).inverse
-    )
-    rotated = _last(camera_points) @ matrix.float().mT
+    matrix = _world_from_image(intrinsics, world_from_camera)
+    rotated = _last(camera_points) @ matrix.mT
     return rotated + world_from_camera[:, :, None, :3, 3]
 
 
@@ -242,6 +289,14 @@ def multiply_quaternions(
         ],
         dim=-1,
     )
+
+
+def _world_from_image(
+    intrinsics: Float[Tensor, "batch view 3 3"], world_from_camera: Float[Tensor, "batch view 4 4"]
+) -> Float[Tensor, "batch view 3 3"]:
+    """Turns (x, y, 1) * depth, normalised by the image's size, into world axes."""
+    matrix = world_from_camera[..., :3, :3].double() @ invert_3x3(intrinsics.double())
+    return matrix.float()
 
 
 @constant_tensor

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 
@@ -23,6 +23,30 @@ class GaussianScene:
     """In (0, 1)."""
     harmonics: Float[Tensor, "*batch gaussian 3 coefficient"]
     """Real spherical harmonics per colour; the colour seen is 0.5 + their sum, clamped at 0."""
+
+    def select(self, index: Int64[Tensor, " chosen"]) -> "GaussianScene":
+        """Those of an unbatched scene with the given indices."""
+        return GaussianScene(
+            **{
+                field.name: getattr(self, field.name).index_select(0, index)
+                for field in fields(GaussianScene)
+            }
+        )
+
+    @staticmethod
+    def allocate(batch: int, count: int, device: torch.device) -> "GaussianScene":
+        """Room for so many Gaussians with harmonics of degree 2, yet to be filled."""
+
+        def room(*shape: int) -> Tensor:
+            return torch.empty(batch, count, *shape, device=device)
+
+        return GaussianScene(
+            means_m=room(3),
+            scales_m=room(3),
+            rotations_wxyz=room(4),
+            opacities=room(),
+            harmonics=room(3, 9),
+        )
 
     @staticmethod
     def concatenate(scenes: "Sequence[GaussianScene]") -> "GaussianScene":

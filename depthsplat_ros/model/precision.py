@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How exactly a network computes: float32 as the reference, or half the bits and twice the speed.
+"""How exactly a network computes: float32 as the reference, or half the bits, much faster.
 
 Places, depths and probabilities are float32 in both. In `FAST` the weights and feature maps are
-float16: against float32 this moves the depth by 0.1 % in the median (synthetic weights, models
-depth-small and depth-base); bfloat16, with three bits less, moves it by 0.8 %.
+float16: against float32 this moves the depth by 0.02 to 0.2 % in the median, see
+`benchmarks/network_speed.py`; bfloat16, with three bits less, moved it eight times as far.
 """
 
 import copy
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields, replace
 from enum import Enum
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from depthsplat_ros.model.depthsplat import DepthSplat, ScenePrediction
+from depthsplat_ros.model.gaussian_scene import GaussianScene
+from depthsplat_ros.model.graphs import GraphedFunctions
 from depthsplat_ros.model.traits import Traits
-from depthsplat_ros.model.types import DepthPrediction, ViewFeatures, Views
+from depthsplat_ros.model.types import (
+    DepthPrediction,
+    GaussianPrediction,
+    ViewFeatures,
+    Views,
+)
 
 logger = logging.getLogger(__name__)
+
+_MOST_VALUES_IN_GRAPHS = 1 << 25
+"""Of images with more values the GPU is busy for longer than Python takes to launch the kernels;
+a graph would only hold memory."""
+_VIEWS = tuple(field.name for field in fields(Views))
+_DEPTH = tuple(field.name for field in fields(DepthPrediction))
+_GAUSSIANS = tuple(field.name for field in fields(GaussianScene))
 
 
 class Precision(Enum):
@@ -34,7 +48,10 @@ class Precision(Enum):
 
 
 class PreciseDepthSplat:
-    """A network on a device at a precision, for inference; falls back to float32 on overflow."""
+    """A network on a device at a precision, for inference; falls back to float32 on overflow.
+
+    On a GPU the fast network uses fused kernels and CUDA graphs where it can. Not thread-safe.
+    """
 
     def __init__(
         self, network: DepthSplat, device: torch.device, precision: Precision, traits: Traits
@@ -44,9 +61,12 @@ class PreciseDepthSplat:
         self._network = network
         self._device = device
         self._fast: DepthSplat | None = None
+        self._graphs: GraphedFunctions | None = None
         if precision is Precision.FAST:
             self._fast = copy.deepcopy(network).half().to(device)
             self._fast.to(memory_format=torch.channels_last)
+            if device.type == "cuda":
+                self._graphs = GraphedFunctions()
         else:
             self._network.to(device)
 
@@ -58,32 +78,78 @@ class PreciseDepthSplat:
     @torch.inference_mode()
     def encode_views(self, images: Float[Tensor, "batch view 3 height width"]) -> ViewFeatures:
         """See `DepthSplat.encode_views`."""
-        return self._compute("encode_views", images)
+        return ViewFeatures(maps=self._compute("encode_views", {"images": images}))
 
     @torch.inference_mode()
     def predict(self, views: Views, features: ViewFeatures, reference: int) -> DepthPrediction:
         """See `DepthSplat.predict`."""
-        return self._compute("predict", views, features, reference)
+        return DepthPrediction(**self._compute("predict", _inputs(views, features), reference))
+
+    @property
+    def gives_gaussians(self) -> bool:
+        """Whether the weights are for more than depth."""
+        return self._network.gaussians is not None
+
+    @torch.inference_mode()
+    def predict_gaussians(
+        self, views: Views, features: ViewFeatures, reference: int
+    ) -> GaussianPrediction:
+        """See `DepthSplat.predict_gaussians`."""
+        results = self._compute("predict_gaussians", _inputs(views, features), reference)
+        return GaussianPrediction(
+            depth=DepthPrediction(**{name: results[name] for name in _DEPTH}),
+            gaussians=GaussianScene(**{name: results[name] for name in _GAUSSIANS}),
+        )
 
     @torch.inference_mode()
     def predict_scene(self, views: Views, features: ViewFeatures) -> ScenePrediction:
         """See `DepthSplat.predict_scene`."""
-        return self._compute("predict_scene", views, features)
+        results = self._compute("predict_scene", _inputs(views, features))
+        return ScenePrediction(
+            depth_m=results["depth_m"],
+            confidence=results["confidence"],
+            gaussians=(
+                GaussianScene(**{name: results[name] for name in _GAUSSIANS})
+                if self.gives_gaussians
+                else None
+            ),
+        )
 
-    def _compute(self, method: str, *arguments: object) -> object:
+    def _compute(
+        self, method: str, inputs: Mapping[str, Tensor], *arguments: int
+    ) -> dict[str, Tensor]:
         if self._fast is not None:
-            with tensor_float_32(True):
-                result = getattr(self._fast, method)(*arguments)
-            if _is_finite(result):
-                return result
+            results, is_finite = self._compute_fast(method, inputs, arguments)
+            if is_finite:
+                return results
             self._network.to(self._device)
         with tensor_float_32(False):
-            result = getattr(self._network, method)(*arguments)
-        if self._fast is not None and _is_finite(result):
+            results = _call(self._network, method, inputs, arguments)
+        if self._fast is not None and _all_finite(results):
             # Where float32 fails too, the input is to blame and the next one may be fine.
             logger.warning("float16 overflowed in %s: computing in float32 from now on", method)
-            self._fast = None
-        return result
+            self._fast = self._graphs = None
+        return results
+
+    def _compute_fast(
+        self, method: str, inputs: Mapping[str, Tensor], arguments: tuple[int, ...]
+    ) -> tuple[dict[str, Tensor], bool]:
+        def function(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            results = _call(self._fast, method, inputs, arguments)
+            return results | {"is_finite": _all_finite(results)}
+
+        with tensor_float_32(True), _current(self._device):
+            if self._graphs is None or inputs["images"].numel() > _MOST_VALUES_IN_GRAPHS:
+                results = function(inputs)
+            else:
+                try:
+                    results = self._graphs((method, *arguments), function, inputs)
+                except torch.OutOfMemoryError:
+                    if not self._graphs.clear():
+                        raise
+                    results = function(inputs)
+        is_finite = bool(results.pop("is_finite"))
+        return results, is_finite
 
 
 @contextmanager
@@ -100,14 +166,48 @@ def tensor_float_32(is_allowed: bool) -> Iterator[None]:
             backend.allow_tf32 = value
 
 
-def _is_finite(result: object) -> bool:
-    """Whether all that was computed is finite; depth_m alone may be NaN on purpose."""
-    if isinstance(result, ViewFeatures):
-        values = list(result.maps.values())
-    elif isinstance(result, DepthPrediction):
-        values = [result.dense_depth_m]
-    else:
-        values = [result.depth_m]
-        if result.gaussians is not None:
-            values += [getattr(result.gaussians, field.name) for field in fields(result.gaussians)]
-    return bool(torch.stack([value.isfinite().all() for value in values]).all())
+def _current(device: torch.device) -> AbstractContextManager:
+    """Makes a GPU the current one, where kernels of Triton and graphs go."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def _call(
+    network: DepthSplat, method: str, inputs: Mapping[str, Tensor], arguments: tuple[int, ...]
+) -> dict[str, Tensor]:
+    """A method of the network, with tensors by name in and out."""
+    if method == "encode_views":
+        return dict(network.encode_views(inputs["images"]).maps)
+    views = Views(**{name: inputs[name] for name in _VIEWS})
+    features = ViewFeatures(
+        maps={name: values for name, values in inputs.items() if name not in _VIEWS}
+    )
+    result = getattr(network, method)(views, features, *arguments)
+    if isinstance(result, DepthPrediction):
+        return _named(result, _DEPTH)
+    if isinstance(result, GaussianPrediction):
+        return _named(result.depth, _DEPTH) | _named(result.gaussians, _GAUSSIANS)
+    named = _named(result, ("depth_m", "confidence"))
+    return named if result.gaussians is None else named | _named(result.gaussians, _GAUSSIANS)
+
+
+def _inputs(views: Views, features: ViewFeatures) -> dict[str, Tensor]:
+    return _named(views, _VIEWS) | dict(features.maps)
+
+
+def _named(values: object, names: tuple[str, ...]) -> dict[str, Tensor]:
+    return {name: getattr(values, name) for name in names}
+
+
+def _all_finite(results: Mapping[str, Tensor]) -> Bool[Tensor, ""]:
+    """Whether all that was computed is finite; depth may be NaN on purpose beside a dense one.
+
+    A sum is finite if its terms are: of float16 in float32, and of depths and Gaussians in units
+    of the poses, no sum overflows by itself.
+    """
+    is_sparse = "dense_depth_m" in results
+    sums = [
+        values.sum(dtype=torch.float32)
+        for name, values in results.items()
+        if not (is_sparse and name in ("depth_m", "confidence"))
+    ]
+    return torch.stack(sums).isfinite().all()

@@ -22,8 +22,11 @@ _OTHER_REGION_SCORE = -100.0
 class MultiViewTransformer(nn.Module):
     """Single-scale features in, features that know their neighbours out; any number of views."""
 
-    def __init__(self, channels: int, layer_count: int) -> None:
+    def __init__(
+        self, channels: int, layer_count: int, *, keeps_published_mask: bool = True
+    ) -> None:
         super().__init__()
+        self._keeps_published_mask = keeps_published_mask
         self.layers = nn.ModuleList([_Layer(channels) for _ in range(layer_count)])
 
     def forward(
@@ -44,7 +47,11 @@ class MultiViewTransformer(nn.Module):
             is_shifted = index % 2 == 1
             if is_shifted:
                 own_mask = region_mask(height, width, x.device, x.dtype)
-                other_mask = neighbour_mask(height, width, neighbour_count, x.device, x.dtype)
+                other_mask = (
+                    neighbour_mask(height, width, neighbour_count, x.device, x.dtype)
+                    if self._keeps_published_mask
+                    else own_mask.repeat(1, 1, neighbour_count)
+                )
                 x = layer(_shift(x, 1), neighbours, own_mask, other_mask)
                 x = _shift(x, -1)
             else:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from depthsplat_ros.model.gaussian_scene import GaussianScene
 from depthsplat_ros.model.traits import Traits
 
 
@@ -62,6 +63,15 @@ class DepthPrediction:
     """The best guess at every pixel, for evaluation at full coverage; never published."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GaussianPrediction:
+    """Depth of the reference view, and a Gaussian for each of its pixels."""
+
+    depth: DepthPrediction
+    gaussians: GaussianScene
+    """In the order row, column."""
+
+
 @runtime_checkable
 class DepthPredictor(Protocol):
     """Anything that turns posed views into depth; it holds no state between calls."""
@@ -74,4 +84,18 @@ class DepthPredictor(Protocol):
 
     def predict(self, views: Views, features: ViewFeatures, reference: int) -> DepthPrediction:
         """Depth of the view with index `reference`; the other views are its matching partners."""
+        ...
+
+
+@runtime_checkable
+class GaussianPredictor(DepthPredictor, Protocol):
+    """A predictor that can also say what the scene looks like."""
+
+    gives_gaussians: bool
+    """False where it could, but its weights are for depth alone."""
+
+    def predict_gaussians(
+        self, views: Views, features: ViewFeatures, reference: int
+    ) -> GaussianPrediction:
+        """The same depth as `predict` gives, with Gaussians of the reference view."""
         ...

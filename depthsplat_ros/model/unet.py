@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The small U-Net that turns noisy matching scores into a consistent cost volume."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from depthsplat_ros.model.layers import Convolution, GroupNorm
+
 _NORM_GROUPS = 8
-_HEAD_CHANNELS = 32
+_WIDEST_HEAD = 32
 
 
 class CrossViewUnet(nn.Module):
@@ -19,13 +23,14 @@ class CrossViewUnet(nn.Module):
     Source: the latent diffusion U-Net, as DepthSplat cuts it down.
     """
 
-    def __init__(self, channels: int, level_count: int) -> None:
+    def __init__(self, channels: int, level_count: int, *, crosses_views: bool = True) -> None:
         super().__init__()
+        self._crosses_views = crosses_views
         lowest = level_count - 1
-        descent: list[nn.Module] = [nn.Conv2d(channels, channels, 3, padding=1)]
+        descent: list[nn.Module] = [Convolution(channels, channels, 3, padding=1)]
         for level in range(level_count):
             if level > 0:
-                descent.append(nn.Conv2d(channels, channels, 3, stride=2, padding=1))
+                descent.append(Convolution(channels, channels, 3, stride=2, padding=1))
             descent.append(_Block(channels, channels, has_attention=level == lowest))
         ascent = []
         for level in reversed(range(level_count)):
@@ -41,8 +46,8 @@ class CrossViewUnet(nn.Module):
         self.descent = nn.ModuleList(descent)
         self.middle = nn.ModuleList([_ResidualBlock(channels, channels) for _ in range(2)])
         self.ascent = nn.ModuleList(ascent)
-        self.output_norm = nn.GroupNorm(_NORM_GROUPS, channels)
-        self.output = nn.Conv2d(channels, channels, 3, padding=1)
+        self.output_norm = GroupNorm(_NORM_GROUPS, channels)
+        self.output = Convolution(channels, channels, 3, padding=1)
 
     def forward(
         self, x: Float[Tensor, "image channel height width"], view_count: int
@@ -53,6 +58,8 @@ class CrossViewUnet(nn.Module):
             x: the views of a window lie next to each other in the first axis.
             view_count: how many views a window has.
         """
+        if not self._crosses_views:
+            view_count = 1
         skipped = []
         for step in self.descent:
             x = step(x, view_count) if isinstance(step, _Block) else step(x)
@@ -61,7 +68,7 @@ class CrossViewUnet(nn.Module):
             x = block(x)
         for block in self.ascent:
             x = block(torch.cat([x, skipped.pop()], dim=1), view_count)
-        return self.output(F.silu(self.output_norm(x)))
+        return self.output(self.output_norm(x, "silu"))
 
 
 class _Block(nn.Module):
@@ -76,7 +83,7 @@ class _Block(nn.Module):
         super().__init__()
         self.residual = _ResidualBlock(channels_in, channels)
         self.attention = _ViewAttention(channels) if has_attention else None
-        self.upsampling = nn.Conv2d(channels, channels, 3, padding=1) if has_upsampling else None
+        self.upsampling = Convolution(channels, channels, 3, padding=1) if has_upsampling else None
 
     def forward(self, x: Tensor, view_count: int) -> Tensor:
         x = self.residual(x)
@@ -90,18 +97,18 @@ class _Block(nn.Module):
 class _ResidualBlock(nn.Module):
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(_NORM_GROUPS, channels_in)
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
-        self.norm2 = nn.GroupNorm(_NORM_GROUPS, channels_out)
-        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        self.norm1 = GroupNorm(_NORM_GROUPS, channels_in)
+        self.conv1 = Convolution(channels_in, channels_out, 3, padding=1)
+        self.norm2 = GroupNorm(_NORM_GROUPS, channels_out)
+        self.conv2 = Convolution(channels_out, channels_out, 3, padding=1)
         self.shortcut = (
-            nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else None
+            Convolution(channels_in, channels_out, 1) if channels_in != channels_out else None
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv1(F.silu(self.norm1(x)))
-        y = self.conv2(F.silu(self.norm2(y)))
-        return y + (x if self.shortcut is None else self.shortcut(x))
+        y = self.conv1(self.norm1(x, "silu"))
+        shortcut = x if self.shortcut is None else self.shortcut(x)
+        return self.conv2(self.norm2(y, "silu"), residual=shortcut)
 
 
 class _ViewAttention(nn.Module):
@@ -109,7 +116,8 @@ class _ViewAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(_NORM_GROUPS, channels)
+        self._head_channels = math.gcd(channels, _WIDEST_HEAD)
+        self.norm = GroupNorm(_NORM_GROUPS, channels)
         self.query_key_value = nn.Conv1d(channels, 3 * channels, 1)
         self.output = nn.Conv1d(channels, channels, 1)
 
@@ -121,7 +129,7 @@ class _ViewAttention(nn.Module):
             "(b v) (head part c) l -> part b head (v l) c",
             v=view_count,
             part=3,
-            c=_HEAD_CHANNELS,
+            c=self._head_channels,
         )
         y = F.scaled_dot_product_attention(query, key, value)
         y = rearrange(y, "b head (v l) c -> (b v) (head c) l", v=view_count)

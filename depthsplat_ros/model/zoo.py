@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nine published checkpoints: what they are, where they lie, how they come and are checked."""
+"""The nine published checkpoints: what they are, where they lie, how they come and are checked.
 
+Nothing here needs torch, so lists and downloads need not wait for it; `loading` does.
+"""
+
+import contextlib
+import fcntl
 import hashlib
 import logging
 import os
@@ -12,13 +17,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers
 
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.model import config as variants
-from depthsplat_ros.model.checkpoint import build_depthsplat, load_state
 from depthsplat_ros.model.config import DepthSplatConfig
-from depthsplat_ros.model.depthsplat import DepthSplat
 from depthsplat_ros.model.traits import Traits
 
 logger = logging.getLogger(__name__)
@@ -154,6 +158,23 @@ def entry_named(name: str) -> ZooEntry:
     raise ZooError(f"no published model is called {name!r}; there are: {', '.join(ALIASES)}")
 
 
+def entry_told_by(file_name: str, sha256: str) -> ZooEntry | None:
+    """The published checkpoint that a file is, by its content, or is a sibling of, by its name.
+
+    A sibling has weights of its own in a published network, and says so in its name by an alias or
+    by a published name without the hash, such as `my-gs-base-448x768.pth`.
+    """
+    for entry in ZOO:
+        if sha256.startswith(entry.sha256_prefix):
+            return entry
+    told = [
+        entry
+        for entry in ZOO
+        if entry.alias in file_name or _HASH_IN_NAME.sub("", entry.file_name) in file_name
+    ]
+    return told[0] if len(told) == 1 else None
+
+
 def traits_of(entry: ZooEntry) -> Traits:
     """What a published network was trained with."""
     return Traits(
@@ -178,8 +199,13 @@ def directories() -> Iterator[Path]:
 def find(entry: ZooEntry) -> Path | None:
     """The file of a published checkpoint, or None if it is not here; nothing is fetched."""
     for directory in directories():
-        if (directory / entry.file_name).is_file():
+        # Unlike Path.is_file this takes a folder that may not be entered for an empty one.
+        if os.path.isfile(directory / entry.file_name):
             return directory / entry.file_name
+    return _find_in_cache(entry)
+
+
+def _find_in_cache(entry: ZooEntry) -> Path | None:
     cached = huggingface_hub.try_to_load_from_cache(REPOSITORY, entry.file_name)
     return Path(cached) if isinstance(cached, str) else None
 
@@ -199,36 +225,6 @@ def require(entry: ZooEntry) -> Path:
         f"({huggingface_hub.constants.HF_HUB_CACHE}). Fetch it with:  "
         f"depthsplat models download {entry.alias}"
     )
-
-
-def load(name: str) -> tuple[DepthSplat, ZooEntry | None]:
-    """The network of an alias or a file, verified before anything in it is parsed.
-
-    Args:
-        name: an alias, the name of a published file, or a path. A hash in the path's name is
-            verified; safetensors of our own may go without.
-
-    Returns:
-        The network on the CPU, and what is published about it (None for other files).
-
-    Raises:
-        ZooError: if it is nowhere to be found.
-        TamperedFileError: if the content does not fit the hash in the name.
-        CheckpointError: if the file holds no weights for this network.
-    """
-    path = Path(name).expanduser()
-    if path.suffix in (".pth", ".safetensors") and path.is_file():
-        entry = next((entry for entry in ZOO if entry.file_name == path.name), None)
-    elif path.parent != Path() or path.suffix == ".safetensors":
-        raise ZooError(f"there is no file {name}; give a .pth or .safetensors file, or an alias")
-    else:
-        entry = entry_named(name)
-        path = require(entry)
-    with path.open("rb") as file:
-        verify_open_file(file, path.name)
-        file.seek(0)
-        checkpoint = load_state(file, path.name)
-    return build_depthsplat(checkpoint, entry.config if entry else None), entry
 
 
 def hash_in_name(file_name: str) -> str | None:
@@ -259,7 +255,9 @@ def verify_open_file(file: BinaryIO, file_name: str) -> str:
     found = digest.hexdigest()
     expected = hash_in_name(file_name)
     if expected is None:
-        logger.warning("%s carries no hash in its name; its content is not verified", file_name)
+        # Safetensors hold nothing but numbers, and are not published under a hash.
+        level = logging.DEBUG if file_name.endswith(".safetensors") else logging.WARNING
+        logger.log(level, "%s carries no hash in its name; its content is not verified", file_name)
     elif not found.startswith(expected):
         raise TamperedFileError(
             f"{file_name} is damaged or not the original: its sha256 begins with "
@@ -274,8 +272,9 @@ def download(
 ) -> Path:
     """Fetch a published checkpoint into a directory; a good file already there is kept.
 
-    The download goes on where an interrupted one stopped. The file takes its place only after its
-    content was verified, in one step, so there is never a bad file under a good name.
+    What an interrupted download has left is taken up again, by a later process too. The file takes
+    its place only after its content was verified, in one step, so there is never a bad file under
+    a good name.
 
     Args:
         entry: what to fetch.
@@ -287,33 +286,67 @@ def download(
         TamperedFileError: if what was fetched is not the original; it is deleted.
     """
     target = directory / entry.file_name
-    if target.is_file():
-        try:
-            verify(target)
-        except TamperedFileError as error:
-            announce(f"{error}; fetching it again")
-        else:
+    staging = directory / ".download"
+    partial = staging / entry.file_name
+    try:
+        if target.is_file() and _is_good(target, announce):
             announce(f"{target} is here already and verified")
             return target
-    staging = directory / ".download"
-    by_hand = f"fetch {entry.url} by other means and put it into {directory}"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        fetched = Path(
-            huggingface_hub.hf_hub_download(REPOSITORY, entry.file_name, local_dir=staging)
-        )
-    except LocalEntryNotFoundError as error:
-        raise DownloadError(
-            f"{entry.file_name} cannot be fetched: the hub does not answer or HF_HUB_OFFLINE is "
-            f"set; {by_hand}"
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise DownloadError(f"{entry.file_name} cannot be fetched: {error}; {by_hand}") from error
-    try:
-        verify(fetched)
+        staging.mkdir(parents=True, exist_ok=True)
+        with partial.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _complete(file, entry, announce)
+            file.flush()
+            os.fsync(file.fileno())
+            try:
+                verify(partial)
+            except TamperedFileError:
+                # What is left of the transfer would only be taken up again.
+                partial.unlink()
+                raise
+            partial.replace(target)
+        with contextlib.suppress(OSError):
+            staging.rmdir()  # Unless it holds what another download has left.
     except TamperedFileError:
-        # What is left of the transfer would only be taken up again.
-        shutil.rmtree(staging, ignore_errors=True)
         raise
-    fetched.replace(target)
+    except BlockingIOError as error:
+        raise DownloadError(f"another process is fetching {entry.file_name} already") from error
+    except Exception as error:  # noqa: BLE001  each HTTP client of the hub has errors of its own
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if huggingface_hub.constants.HF_HUB_OFFLINE:
+            reason = "HF_HUB_OFFLINE is set"
+        raise DownloadError(
+            f"{entry.file_name} cannot be fetched: {reason}; try again, or fetch {entry.url} by "
+            f"other means and put it into {directory}"
+        ) from error
     return target
+
+
+def _is_good(path: Path, announce: Callable[[str], None]) -> bool:
+    try:
+        verify(path)
+    except TamperedFileError as error:
+        announce(f"{error}; fetching it again")
+        return False
+    return True
+
+
+def _complete(file: BinaryIO, entry: ZooEntry, announce: Callable[[str], None]) -> None:
+    """Append to a file what it lacks: from the Hugging Face cache, or from the hub."""
+    cached = _find_in_cache(entry)
+    if cached is not None:
+        announce(f"{entry.file_name} is in the Hugging Face cache and is copied from there")
+        file.truncate(0)
+        with cached.open("rb") as source:
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)
+        return
+    size = huggingface_hub.get_hf_file_metadata(entry.url).size
+    done = file.seek(0, os.SEEK_END)
+    if size is not None and done > size:
+        done = file.truncate(0)
+    if done == size:
+        return
+    if done:
+        announce(f"{entry.file_name}: going on after {done / 1e6:.0f} MB")
+    # Unlike hf_hub_download, which starts anew in every process, this goes on with a partial file.
+    http_get(entry.url, file, resume_size=done, headers=build_hf_headers(), expected_size=size)

@@ -8,12 +8,22 @@ import torch
 
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.model import zoo
+from depthsplat_ros.model.loading import load_network
 from depthsplat_ros.model.precision import PreciseDepthSplat, Precision
+from depthsplat_ros.model.trained_unit import TrainedUnit
 from depthsplat_ros.model.traits import Traits
 from depthsplat_ros.model.types import DepthPredictor
 from depthsplat_ros.plane_sweep import PlaneSweep
-from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.settings import SettingError
+from depthsplat_ros.streaming.config import PRECISIONS, StreamingConfig
+from depthsplat_ros.streaming.device_errors import (
+    device_lost,
+    free_unused_memory,
+    is_device_lost,
+    is_out_of_memory,
+)
 from depthsplat_ros.streaming.reconstructor import StreamingReconstructor
+from depthsplat_ros.streaming.scene_config import SceneConfig
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +71,12 @@ def resolve_device(device: str) -> str:
 
 
 def create_reconstructor(
-    config: StreamingConfig, *, model: str, device: str, precision: str = "auto"
+    config: StreamingConfig,
+    *,
+    model: str,
+    device: str,
+    precision: str = "auto",
+    scene: SceneConfig | None = None,
 ) -> StreamingReconstructor:
     """A reconstructor with the named model on the named device.
 
@@ -70,36 +85,57 @@ def create_reconstructor(
         model: 'plane-sweep', the alias of a published checkpoint, or the path of a checkpoint.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         precision: 'float32', 'fast', or 'auto', which is fast on a GPU; for networks alone.
+        scene: how Gaussians are gathered into a scene; None makes none.
 
     Raises:
         ModelError: if the model is unknown.
         ZooError: if its file is nowhere to be found.
         TamperedFileError: if the file is not what its name promises.
         CheckpointError: if the file holds no weights for this network.
-        DeviceError: if the device does not work.
-        SettingError: if the settings ask for what the model cannot take.
+        DeviceError: if the device does not work, or has no memory for the weights.
+        DeviceLostError: if the device fails while the weights are put there or warmed up.
+        SettingError: if the settings ask for what the model cannot take, or the precision is
+            unknown.
     """
-    resolved = resolve_device(device)
+    if precision not in PRECISIONS:
+        raise SettingError(
+            f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}"
+        )
     if Path(model).name == model and not Path(model).suffix and model not in MODELS:
         raise ModelError(
             f"model is {model!r}; it must be a checkpoint's path or one of {', '.join(MODELS)}"
         )
+    resolved = resolve_device(device)
     if model == PLANE_SWEEP:
         predictor: DepthPredictor = PlaneSweep()
     else:
         predictor = _load_network(model, resolved, precision)
-    return StreamingReconstructor(predictor, config, device=resolved)
+    reconstructor = StreamingReconstructor(predictor, config, device=resolved, scene=scene)
+    if resolved != "cpu":
+        reconstructor.warm_up()
+    return reconstructor
 
 
-def _load_network(model: str, device: str, precision: str) -> PreciseDepthSplat:
-    network, entry = zoo.load(model)
+def _load_network(model: str, device: str, precision: str) -> TrainedUnit:
+    network, entry = load_network(model)
     if precision == "auto":
         precision = "float32" if device == "cpu" else "fast"
-    return PreciseDepthSplat(
-        network,
-        torch.device(device),
-        Precision(precision),
-        UNKNOWN_NETWORK if entry is None else zoo.traits_of(entry),
+    if precision == "fast" and device == "cpu":
+        logger.warning("precision 'fast' is meant for GPUs; on a CPU it is the slower one")
+    traits = UNKNOWN_NETWORK if entry is None else zoo.traits_of(entry)
+    try:
+        return TrainedUnit(
+            PreciseDepthSplat(network, torch.device(device), Precision(precision), traits)
+        )
+    except RuntimeError as error:
+        if is_device_lost(error):
+            raise device_lost(error, device) from error
+        if not is_out_of_memory(error):
+            raise
+    free_unused_memory()
+    raise DeviceError(
+        f"{device} has no memory for the weights of {model}; free it from other programs and try "
+        "again, or take a smaller model or device 'cpu'"
     )
 
 

@@ -47,8 +47,8 @@ def test_depth_stays_between_near_and_far_at_every_step(lowest_stride, scale_cou
     assert [values.shape[2] for values in matching.features] == [64, 32][:scale_count]
 
     refined = model.depth.refine(matching, features, views.near_m, views.far_m)
-    assert refined.shape == (1, 3, 64, 96)
-    for inverse_depth in (matching.inverse_depth, refined):
+    assert refined.inverse_depth.shape == (1, 3, 64, 96)
+    for inverse_depth in (matching.inverse_depth, refined.inverse_depth):
         assert (inverse_depth >= 1 / 20.0 - 1e-6).all()
         assert (inverse_depth <= 1 / 0.5 + 1e-6).all()
     assert (matching.probability > 0).all() and (matching.probability <= 1).all()

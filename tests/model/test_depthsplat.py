@@ -53,6 +53,23 @@ def test_one_network_takes_any_number_of_views(model, view_count):
         )
 
 
+@pytest.mark.parametrize("reference", [0, 2, -1])
+def test_gaussians_of_the_reference_alone_are_those_it_has_in_the_scene(model, reference):
+    views = window(3)
+    features = model.encode_views(views.images)
+    alone = model.predict_gaussians(views, features, reference)
+    depth = model.predict(views, features, reference)
+    assert torch.equal(alone.depth.dense_depth_m, depth.dense_depth_m)
+    assert torch.equal(alone.depth.confidence, depth.confidence)
+    scene = model(views).gaussians
+    pixels = 64 * 96
+    own = slice(reference % 3 * pixels, (reference % 3 + 1) * pixels)
+    for name in ("means_m", "scales_m", "rotations_wxyz", "opacities", "harmonics"):
+        torch.testing.assert_close(
+            getattr(alone.gaussians, name), getattr(scene, name)[:, own], rtol=1e-3, atol=1e-5
+        )
+
+
 def test_a_reference_may_be_counted_from_the_end(model):
     views = window(3)
     features = model.encode_views(views.images)

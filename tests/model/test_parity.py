@@ -42,14 +42,17 @@ LIMITS = [
     ("logits_s0", 3e-3, 2e-3),
     ("logits_s1", 1e-2, 5e-3),
     ("match_prob_max_s0", 2e-3, 1e-3),
-    # The scores of the second scale hang on the depth of the first, and amplify its rounding. At
-    # the larger sizes the official code is here further from itself in float64 (unet_out_s1 5e-4,
-    # match_prob_max_s1 2e-3 at 256x256) than this code is, so these have wider limits.
+    ("gs_raw", 1e-4, 5e-5),
+    # The scores of the second scale hang on the depth of the first and amplify its rounding, the
+    # more the finer the maps are. The official code is off from itself in float64 by as much as
+    # this code is from it: in unet_out_s1 by 1.4e-4 at 128x192, in all intermediates 0.9 to 1.2
+    # times our distance in the mean over the cases of `float32_noise.json`. The largest seen here,
+    # of 4 views at 448x768 or 2 at 256x256: unet_in_s1 2.8e-3, unet_out_s1 7.9e-4,
+    # match_prob_max_s1 1.5e-3, and gs_regressor, which takes the probability in, 1.0e-4.
     ("unet_in_s1", 1e-2, 2e-3),
     ("unet_out_s1", 2e-3, 1e-3),
-    ("match_prob_max_s1", 4e-3, 1e-3),
-    # They take the probability of the last scale in.
-    ("gs_regressor|gs_raw", 3e-4, 1e-4),
+    ("match_prob_max_s1", 2e-3, 1e-3),
+    ("gs_regressor", 3e-4, 1e-4),
     ("inverse_depth", 6e-4, 1e-4),
     ("relative_depth", 1e-3, 1e-4),
     ("means", 5e-4, 1e-4),
@@ -142,7 +145,7 @@ def test_every_number_of_the_official_network_is_reproduced(manifest, golden, re
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.stem)
 def test_every_official_weight_has_its_place_and_every_place_a_weight(manifest):
     entries = oracle_module("synth_weights").load_manifest(manifest)["tensors"]
-    shapes = {entry["key"]: torch.empty(entry["shape"], device="meta") for entry in entries}
+    shapes = {entry["key"]: torch.zeros(()).expand(entry["shape"]) for entry in entries}
     tensors = our_names(shapes)
     assert len(tensors) == len(entries)
     # Building compares names and shapes in both directions.

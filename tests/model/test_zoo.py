@@ -1,128 +1,242 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import hashlib
 import os
-import pickle
 import subprocess
 import sys
 
 import pytest
-import torch
 from hub_server import serve_hub
+from huggingface_hub import constants
 
 from depthsplat_ros.model import zoo
-from depthsplat_ros.model.checkpoint import CheckpointError
 
 CONTENT = bytes(range(256)) * 4096
-FILE_NAME = f"depthsplat-test-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
-DOWNLOAD = """
+CHUNK_BYTES = 1 << 18
+
+
+def entry_of(content, name="test"):
+    return dataclasses.replace(
+        zoo.ZOO[0],
+        file_name=f"depthsplat-{name}-{hashlib.sha256(content).hexdigest()[:8]}.pth",
+    )
+
+
+ENTRY = entry_of(CONTENT)
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """A folder to work in where no checkpoint is, nor in any cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(zoo.DIRECTORY_VARIABLE, raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Serves {file name: bytes} as the Hub would, to the real huggingface_hub in this process."""
+    with serve_hub({}) as (hub, endpoint):
+        monkeypatch.setattr(
+            zoo.huggingface_hub,
+            "hf_hub_url",
+            lambda repository, name: f"{endpoint}/{repository}/resolve/main/{name}",
+        )
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", CHUNK_BYTES)
+        # huggingface_hub waits before it tries again.
+        monkeypatch.setattr("time.sleep", lambda _: None)
+
+        def fill(files):
+            hub.files = files
+            return hub
+
+        yield fill
+
+
+def test_a_file_is_fetched_verified_and_put_in_place(nowhere, serve):
+    serve({ENTRY.file_name: CONTENT})
+    target = zoo.download(ENTRY, nowhere / "pretrained")
+    assert target == nowhere / "pretrained" / ENTRY.file_name
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_good_file_in_place_is_not_fetched_again(nowhere, serve):
+    hub = serve({})
+    (nowhere / ENTRY.file_name).write_bytes(CONTENT)
+    said = []
+    zoo.download(ENTRY, nowhere, announce=said.append)
+    assert "verified" in said[0]
+    assert hub.requests == []
+
+
+def test_a_tampered_file_never_takes_its_place_and_leaves_nothing_behind(nowhere, serve):
+    serve({ENTRY.file_name: b"evil" + CONTENT})
+    with pytest.raises(zoo.TamperedFileError):
+        zoo.download(ENTRY, nowhere / "pretrained")
+    assert not (nowhere / "pretrained" / ENTRY.file_name).exists()
+    serve({ENTRY.file_name: CONTENT})
+    assert zoo.download(ENTRY, nowhere / "pretrained").read_bytes() == CONTENT
+
+
+def test_a_damaged_file_in_place_is_replaced_only_by_a_good_one(nowhere, serve):
+    target = nowhere / ENTRY.file_name
+    target.write_bytes(b"half")
+    serve({})
+    with pytest.raises(zoo.DownloadError):
+        zoo.download(ENTRY, nowhere)
+    assert target.read_bytes() == b"half"
+    serve({ENTRY.file_name: b"evil"})
+    with pytest.raises(zoo.TamperedFileError):
+        zoo.download(ENTRY, nowhere)
+    assert target.read_bytes() == b"half"
+    serve({ENTRY.file_name: CONTENT})
+    assert zoo.download(ENTRY, nowhere).read_bytes() == CONTENT
+
+
+def wanted_ranges(hub):
+    return [wanted for command, _, wanted in hub.requests if command == "GET"]
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(nowhere, serve):
+    hub = serve({ENTRY.file_name: CONTENT})
+    hub.cut_after_bytes = CHUNK_BYTES + 1000
+    assert zoo.download(ENTRY, nowhere).read_bytes() == CONTENT
+    assert wanted_ranges(hub) == [None, f"bytes={CHUNK_BYTES}-"]
+
+
+def test_a_download_that_failed_is_taken_up_by_the_next_one(nowhere, serve):
+    hub = serve({ENTRY.file_name: CONTENT})
+    hub.cut_after_bytes, hub.ends_after_cut = 2 * CHUNK_BYTES + 1000, True
+    with pytest.raises(zoo.DownloadError, match="try again, or fetch http"):
+        zoo.download(ENTRY, nowhere)
+    assert not (nowhere / ENTRY.file_name).exists()
+    hub.cut_after_bytes, hub.requests[:] = None, []
+    said = []
+    assert zoo.download(ENTRY, nowhere, announce=said.append).read_bytes() == CONTENT
+    assert wanted_ranges(hub) == [f"bytes={2 * CHUNK_BYTES}-"]
+    assert said == [f"{ENTRY.file_name}: going on after 1 MB"]
+    assert not (nowhere / ".download").exists()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [CONTENT, CONTENT + b"more", b"other" * 9],
+    ids=["whole", "too long", "of another file"],
+)
+def test_whatever_an_earlier_download_has_left_ends_in_a_good_file(nowhere, serve, left):
+    serve({ENTRY.file_name: CONTENT})
+    (nowhere / ".download").mkdir()
+    (nowhere / ".download" / ENTRY.file_name).write_bytes(left)
+    try:
+        zoo.download(ENTRY, nowhere)
+    except zoo.TamperedFileError:
+        assert not (nowhere / ENTRY.file_name).exists()
+        zoo.download(ENTRY, nowhere)
+    assert (nowhere / ENTRY.file_name).read_bytes() == CONTENT
+
+
+def test_two_downloads_of_one_file_do_not_write_into_each_other(nowhere, serve):
+    hub = serve({ENTRY.file_name: CONTENT})
+    refused = []
+
+    def meanwhile():
+        with pytest.raises(zoo.DownloadError, match="another process") as error:
+            zoo.download(ENTRY, nowhere)
+        refused.append(error)
+
+    hub.before_answer = meanwhile
+    assert zoo.download(ENTRY, nowhere).read_bytes() == CONTENT
+    assert refused
+
+
+def test_what_another_download_has_left_is_kept(nowhere, serve):
+    serve({ENTRY.file_name: CONTENT})
+    (nowhere / ".download").mkdir()
+    (nowhere / ".download" / "other.pth").write_bytes(b"half")
+    zoo.download(ENTRY, nowhere)
+    assert (nowhere / ".download" / "other.pth").read_bytes() == b"half"
+
+
+def test_a_directory_that_cannot_be_made_is_named(nowhere, serve):
+    serve({ENTRY.file_name: CONTENT})
+    (nowhere / "file").write_text("in the way")
+    with pytest.raises(zoo.DownloadError, match="file/pretrained"):
+        zoo.download(ENTRY, nowhere / "file" / "pretrained")
+
+
+ENVIRONMENT = """
 import dataclasses, sys
 from pathlib import Path
-from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.model import zoo
 entry = dataclasses.replace(zoo.ZOO[0], file_name=sys.argv[1])
-try:
-    print(zoo.download(entry, Path(sys.argv[2]), announce=print))
-except DepthSplatError as error:
-    print(f"{type(error).__name__}: {error}")
+if sys.argv[2:]:
+    print(zoo.download(entry, Path(sys.argv[2])))
+print(zoo.require(entry))
+print("torch" in sys.modules)
 """
 
 
-def download(directory, *, endpoint, file_name=FILE_NAME, **environment):
-    """What the real huggingface_hub does in a process that starts with these variables."""
-    finished = subprocess.run(
-        [sys.executable, "-c", DOWNLOAD, file_name, str(directory)],
-        env={
-            **os.environ,
-            "HF_ENDPOINT": endpoint,
-            "HF_HOME": str(directory.parent / "hf_home"),
-            "HF_HUB_DISABLE_XET": "1",
-            **environment,
-        },
+def run_with(*arguments, **environment):
+    """The real thing in a process that starts with these variables."""
+    return subprocess.run(
+        [sys.executable, "-c", ENVIRONMENT, *map(str, arguments)],
+        env={**os.environ, "HF_HUB_DISABLE_XET": "1", **environment},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.strip()
 
 
-def test_a_file_is_fetched_verified_and_put_in_place(tmp_path):
-    with serve_hub({FILE_NAME: CONTENT}) as (_, endpoint):
-        said = download(tmp_path / "pretrained", endpoint=endpoint)
-    target = tmp_path / "pretrained" / FILE_NAME
-    assert said == str(target)
-    assert target.read_bytes() == CONTENT
-
-
-def test_a_good_file_in_place_is_not_fetched_again(tmp_path):
-    directory = tmp_path / "pretrained"
-    directory.mkdir()
-    (directory / FILE_NAME).write_bytes(CONTENT)
-    with serve_hub({}) as (hub, endpoint):
-        assert "verified" in download(directory, endpoint=endpoint)
+def test_the_variables_of_the_hub_are_honoured_and_torch_is_not_needed(nowhere):
+    with serve_hub({ENTRY.file_name: CONTENT}) as (hub, endpoint):
+        variables = {"HF_ENDPOINT": endpoint, "HF_HOME": str(nowhere / "home")}
+        offline = run_with(ENTRY.file_name, nowhere, HF_HUB_OFFLINE="1", **variables)
         assert hub.requests == []
+        online = run_with(ENTRY.file_name, nowhere, DEPTHSPLAT_PRETRAINED=".", **variables)
+    said = offline.stderr.strip().splitlines()[-1]
+    assert "DownloadError" in said
+    assert "HF_HUB_OFFLINE is set" in said
+    assert f"{endpoint}/haofeixu/depthsplat/resolve/main/{ENTRY.file_name}" in said
+    assert str(nowhere) in said
+    assert online.stdout.split() == [str(nowhere / ENTRY.file_name), ENTRY.file_name, "False"]
 
 
-def test_a_tampered_file_never_takes_its_place(tmp_path):
-    directory = tmp_path / "pretrained"
-    with serve_hub({FILE_NAME: b"evil" + CONTENT}) as (_, endpoint):
-        said = download(directory, endpoint=endpoint)
-        assert said.startswith("TamperedFileError")
-        assert not (directory / FILE_NAME).exists()
-    with serve_hub({FILE_NAME: CONTENT}) as (_, endpoint):
-        download(directory, endpoint=endpoint)
-    assert (directory / FILE_NAME).read_bytes() == CONTENT
+def cached(folder, entry, content):
+    """Puts a file where huggingface_hub keeps it."""
+    repository = folder / "cache" / f"models--{zoo.REPOSITORY.replace('/', '--')}"
+    (repository / "snapshots" / "abc").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+    (repository / "snapshots" / "abc" / entry.file_name).write_bytes(content)
 
 
-def test_a_damaged_file_in_place_is_replaced_only_by_a_good_one(tmp_path):
-    directory = tmp_path / "pretrained"
-    directory.mkdir()
-    (directory / FILE_NAME).write_bytes(b"half")
-    with serve_hub({}) as (_, endpoint):
-        assert "DownloadError" in download(directory, endpoint=endpoint)
-    assert (directory / FILE_NAME).read_bytes() == b"half"
-    with serve_hub({FILE_NAME: CONTENT}) as (_, endpoint):
-        download(directory, endpoint=endpoint)
-    assert (directory / FILE_NAME).read_bytes() == CONTENT
+def test_the_cache_of_the_hub_is_the_last_place_to_look(nowhere):
+    cached(nowhere, ENTRY, CONTENT)
+    assert zoo.find(ENTRY).parts[-3:] == ("snapshots", "abc", ENTRY.file_name)
+    (nowhere / "pretrained").mkdir()
+    (nowhere / "pretrained" / ENTRY.file_name).write_bytes(CONTENT)
+    assert zoo.find(ENTRY).parent.name == "pretrained"
 
 
-def test_a_broken_transfer_is_taken_up_where_it_stopped(tmp_path):
-    # huggingface_hub writes pieces of 10 MiB, and takes up the transfer after the last whole one.
-    content = CONTENT * 12
-    file_name = f"depthsplat-long-{hashlib.sha256(content).hexdigest()[:8]}.pth"
-    with serve_hub({file_name: content}) as (hub, endpoint):
-        hub.cut_after_bytes = 11 * len(CONTENT)
-        download(tmp_path / "pretrained", endpoint=endpoint, file_name=file_name)
-        ranges = [wanted for command, _, wanted in hub.requests if command == "GET" and wanted]
-    assert (tmp_path / "pretrained" / file_name).read_bytes() == content
-    assert ranges == ["bytes=10485760-"]
-
-
-def test_offline_the_error_says_how_to_do_it_by_hand(tmp_path):
-    with serve_hub({FILE_NAME: CONTENT}) as (hub, endpoint):
-        said = download(tmp_path / "pretrained", endpoint=endpoint, HF_HUB_OFFLINE="1")
-        assert hub.requests == []
-    assert said.startswith("DownloadError")
-    assert f"/haofeixu/depthsplat/resolve/main/{FILE_NAME}" in said
-    assert str(tmp_path / "pretrained") in said
-
-
-@pytest.fixture
-def nowhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(zoo.DIRECTORY_VARIABLE, raising=False)
-    monkeypatch.setattr(zoo.huggingface_hub, "try_to_load_from_cache", lambda *_: None)
-    return tmp_path
+def test_what_is_in_the_cache_of_the_hub_is_not_fetched(nowhere, serve):
+    hub = serve({})
+    cached(nowhere, ENTRY, CONTENT)
+    assert zoo.download(ENTRY, nowhere / "pretrained").read_bytes() == CONTENT
+    assert hub.requests == []
 
 
 def test_missing_weights_are_named_with_the_places_and_the_command(nowhere, monkeypatch):
     monkeypatch.setenv(zoo.DIRECTORY_VARIABLE, "/elsewhere")
     with pytest.raises(zoo.ZooError) as caught:
-        zoo.load("depth-small")
+        zoo.require(zoo.entry_named("depth-small"))
     said = str(caught.value)
     assert "depthsplat-depth-small-352x640-randview2-8-e807bd82.pth" in said
     assert "/elsewhere, pretrained" in said
+    assert str(nowhere / "cache") in said
     assert "depthsplat models download depth-small" in said
 
 
@@ -136,40 +250,36 @@ def test_files_are_found_in_the_named_directory_before_the_default_one(nowhere, 
     assert zoo.find(entry).parent.name == "real"
 
 
-def test_a_tampered_file_is_refused_before_it_is_parsed(nowhere, monkeypatch):
-    path = nowhere / zoo.ZOO[0].file_name
-    path.write_bytes(b"not the original")
-    monkeypatch.setattr(zoo, "load_state", lambda *_: pytest.fail("it was parsed"))
-    with pytest.raises(zoo.TamperedFileError, match="its name says e807bd82"):
-        zoo.load(str(path))
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: path.symlink_to("gone")])
+def test_a_directory_or_a_dangling_link_is_no_file(nowhere, make):
+    (nowhere / "pretrained").mkdir()
+    make(nowhere / "pretrained" / ENTRY.file_name)
+    assert zoo.find(ENTRY) is None
 
 
-class Bomb:
-    def __reduce__(self):
-        return os.system, ("touch exploded",)
+@pytest.mark.parametrize(
+    ("file_name", "alias"),
+    [
+        ("depthsplat-gs-base-re10kdl3dv-448x768-randview2-6.pth", "gs-base-448x768"),
+        ("my-gs-base-448x768.pth", "gs-base-448x768"),
+        ("gs-base-dl3dv-256x448-tuned.pth", "gs-base-dl3dv-256x448"),
+        ("gs-base-256x448.pth", "gs-base-256x448"),
+        ("depth-small.safetensors", "depth-small"),
+    ],
+)
+def test_a_name_tells_the_variant(file_name, alias):
+    assert zoo.entry_told_by(file_name, "0" * 64).alias == alias
 
 
-def with_true_hash(directory, content):
-    name = f"model-{hashlib.sha256(content).hexdigest()[:8]}.pth"
-    (directory / name).write_bytes(content)
-    return directory / name
+@pytest.mark.parametrize("file_name", ["weights.pth", "depth-small-or-depth-base.pth"])
+def test_a_name_that_tells_nothing_or_too_much_is_no_help(file_name):
+    assert zoo.entry_told_by(file_name, "0" * 64) is None
 
 
-def test_a_malicious_pickle_is_refused_even_under_its_true_hash(nowhere):
-    plain = with_true_hash(nowhere, pickle.dumps({"state_dict": Bomb()}))
-    zipped = nowhere / "zipped.pth"
-    torch.save({"state_dict": Bomb()}, zipped)
-    for path in (plain, with_true_hash(nowhere, zipped.read_bytes())):
-        with pytest.raises(CheckpointError):
-            zoo.load(str(path))
-    assert not (nowhere / "exploded").exists()
-
-
-def test_a_truncated_checkpoint_is_refused(nowhere):
-    torch.save({"model": {"a": torch.zeros(1000)}}, nowhere / "whole.pth")
-    path = with_true_hash(nowhere, (nowhere / "whole.pth").read_bytes()[:-500])
-    with pytest.raises(CheckpointError):
-        zoo.load(str(path))
+@pytest.mark.parametrize("entry", zoo.ZOO, ids=zoo.ALIASES)
+def test_a_published_file_is_known_by_its_content_whatever_its_name(entry):
+    assert zoo.entry_told_by("weights.pth", f"{entry.sha256_prefix:0<64}") is entry
+    assert zoo.entry_told_by(entry.file_name, "0" * 64) is entry
 
 
 def test_an_unknown_alias_lists_the_known_ones():
@@ -185,3 +295,11 @@ def test_the_nine_are_told_apart_by_alias_and_hash():
         assert f"{entry.height_px}x{entry.width_px}" in entry.file_name
         assert entry.height_px % entry.config.size_multiple == 0
         assert entry.width_px % entry.config.size_multiple == 0
+
+
+def test_traits_are_what_the_file_names_say():
+    for entry in zoo.ZOO:
+        traits = zoo.traits_of(entry)
+        assert traits.minimum_views <= traits.preferred_views <= traits.maximum_views
+        stated = entry.file_name.split("view")[1].split("-")[:-1]
+        assert [traits.minimum_views, traits.maximum_views] == [int(stated[0]), int(stated[-1])]

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our own network does otherwise than the published ones, on seeded weights."""
+
+import dataclasses
+
+import pytest
+import torch
+from model.tiny import seeded_weights, window
+
+from depthsplat_ros.model.config import TINY
+from depthsplat_ros.model.cost_volume import match_views, select_neighbours, share_of_witnesses
+from depthsplat_ros.model.depthsplat import DepthSplat
+from depthsplat_ros.model.resizing import resize
+
+CONFIG = dataclasses.replace(
+    TINY, cnn_channels=(16, 24, 32), fusion_channels=16, transformer_layers=2, candidate_count=32
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = DepthSplat(CONFIG)
+    model.load_state_dict(seeded_weights(model))
+    return model.requires_grad_(False).eval()
+
+
+def test_tiny_fits_into_sixteen_megabytes_at_half_precision():
+    with torch.device("meta"):
+        model = DepthSplat(TINY)
+    count = sum(values.numel() for values in model.parameters())
+    assert 3e6 < count < 6e6 and 2 * count < 16e6
+
+
+def test_one_reference_alone_gets_the_depth_that_it_gets_among_all(model):
+    views = window(4)
+    features = model.encode_views(views.images)
+    scene = model.predict_scene(views, features)
+    for reference in range(4):
+        alone = model.predict(views, features, reference)
+        torch.testing.assert_close(
+            alone.dense_depth_m, scene.depth_m[:, reference], atol=0, rtol=1e-4
+        )
+        is_inside = alone.confidence > 0
+        assert is_inside.any()
+        torch.testing.assert_close(
+            alone.confidence[is_inside],
+            scene.confidence[:, reference][is_inside],
+            atol=1e-5,
+            rtol=0,
+        )
+
+
+@pytest.mark.parametrize("scale", [0.1, 2.0, 10.0])
+def test_depth_scales_with_the_unit_of_the_poses(model, scale):
+    views = window(3)
+    poses = views.world_from_camera.clone()
+    poses[..., :3, 3] *= scale
+    scaled = dataclasses.replace(
+        views,
+        world_from_camera=poses,
+        near_m=views.near_m * scale,
+        far_m=views.far_m * scale,
+    )
+    plain, other = model(views), model(scaled)
+    torch.testing.assert_close(other.depth_m / scale, plain.depth_m, atol=0, rtol=1e-3)
+    torch.testing.assert_close(other.confidence, plain.confidence, atol=1e-3, rtol=0)
+
+
+def test_confidence_is_learnt_and_not_the_probability(model):
+    scene = model(window(3))
+    assert scene.confidence.shape == scene.depth_m.shape
+    assert ((scene.confidence > 0) & (scene.confidence < 1)).all()
+    # At full resolution, not in blocks of the matching scale's cells.
+    assert scene.confidence[0, 0, :4, :4].unique().numel() > 4
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_cells_lie_at_multiples_of_the_stride(stride):
+    """A ramp over the pixels, seen at every stride-th pixel, comes back exactly."""
+    ramp = torch.arange(32.0).expand(1, 1, 16, 32)
+    seen = ramp[..., ::stride, ::stride]
+    grown = resize(seen, (16, 32), is_stretched=False)
+    last = 32 - stride
+    torch.testing.assert_close(grown[..., : last + 1], ramp[..., : last + 1])
+    assert (grown[..., last:] == last).all()
+    assert not torch.allclose(resize(seen, (16, 32)), ramp, atol=0.5)
+
+
+def test_witnesses_are_those_inside_whose_image_a_hypothesis_lies():
+    """Two cameras side by side: a pixel moves left by focal * baseline / depth."""
+    poses = torch.eye(4).repeat(1, 2, 1, 1)
+    poses[0, 1, 0, 3] = 1.0
+    intrinsics = torch.tensor([[10.0, 0, 8], [0, 10.0, 4], [0, 0, 1]]).repeat(1, 2, 1, 1)
+    neighbours = torch.tensor([[[1], [0]]])
+    inverse_depths = torch.tensor([0.1, 0.5]).reshape(1, 1, 2, 1, 1).expand(1, 2, 2, 1, 1)
+    share = share_of_witnesses(neighbours, intrinsics, poses, inverse_depths, 8, 16)
+    assert share.shape == (1, 2, 2, 8, 16)
+    # At 1/10 a shift of one pixel, at 1/2 of five.
+    for candidate, shift in ((0, 1), (1, 5)):
+        expected = (torch.arange(16) >= shift).float().expand(8, 16)
+        assert torch.equal(share[0, 0, candidate], expected)
+        assert torch.equal(share[0, 1, candidate], expected.flip(1))
+
+
+def test_matching_one_reference_equals_its_row_among_all():
+    views = window(4)
+    features = torch.randn((1, 4, 8, 8, 12), generator=torch.Generator().manual_seed(0))
+    neighbours = select_neighbours(views.world_from_camera, 3)
+    intrinsics = views.intrinsics * torch.tensor([12.0, 8.0, 1.0])[:, None]
+    inverse_depths = torch.linspace(0.05, 2, 9).reshape(1, 1, 9, 1, 1).expand(1, 4, 9, 1, 1)
+    whole = match_views(features, neighbours, intrinsics, views.world_from_camera, inverse_depths)
+    for index in range(4):
+        chosen = slice(index, index + 1)
+        alone = match_views(
+            features,
+            neighbours[:, chosen],
+            intrinsics,
+            views.world_from_camera,
+            inverse_depths[:, chosen],
+            chosen,
+        )
+        torch.testing.assert_close(alone, whole[:, chosen], atol=1e-6, rtol=1e-5)
