@@ -19,6 +19,7 @@ from depthsplat_ros.simulation.bag_writer import BagOptions, write_bag
 from depthsplat_ros.simulation.rooms import make_room
 from depthsplat_ros.simulation.trajectory import CameraMount, drive
 from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.scene_config import SceneConfig
 
 WIDTH_PX, HEIGHT_PX = 480, 360
 FIELD_OF_VIEW_DEG = 77.0
@@ -77,10 +78,12 @@ def demonstrate(order: DemoOrder, console: Console) -> Summary:
             output=order.output,
             model="plane-sweep",
             device=order.device,
+            precision="auto",
             maximum_frames=None,
             recording_options=RecordingOptions(),
             streaming=StreamingConfig(),
             fusion=FusionConfig(),
+            scene=SceneConfig(),
         ),
         console,
     )

@@ -2,6 +2,7 @@
 """The main job: frames through the reconstructor, what comes out into files and figures."""
 
 import dataclasses
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -21,24 +22,35 @@ from depthsplat_ros.evaluation.scores import (
 from depthsplat_ros.fusion import CloudFusion, DepthView, FusionConfig
 from depthsplat_ros.offline.cloud_picture import draw_cloud
 from depthsplat_ros.offline.contact_sheet import draw_contact_sheet
+from depthsplat_ros.offline.novel_views import ViewRenderer, draw_sheet, write_film
 from depthsplat_ros.offline.output import OutputFolder
+from depthsplat_ros.offline.render import choose_path
 from depthsplat_ros.offline.samples import Sample, SampleKeeper
 from depthsplat_ros.offline.summary import (
     AccuracyReport,
     CloudFacts,
     FrameCounts,
     KeyframeRecord,
+    SceneFacts,
     Summary,
     Times,
     spread_of,
 )
 from depthsplat_ros.offline.truth import HeldTruths, TrueDepth, resample_nearest
 from depthsplat_ros.recordings import RecordedFrame, RecordedSkip
+from depthsplat_ros.rendering import RenderingError
+from depthsplat_ros.scene_files import write_scene
 from depthsplat_ros.streaming.reconstructor import Reconstruction, Skipped, StreamingReconstructor
 from depthsplat_ros.visualisation import DepthScale, depth_picture, depth_scale
 
 COLOURED_QUANTILES = (0.02, 0.98)
 """Of a keyframe's depths; what lies outside shares the colours at the ends."""
+
+
+NOVEL_PICTURES = 96
+"""Of the scene's film: four seconds."""
+
+logger = logging.getLogger(__name__)
 
 
 class NoFramesError(DepthSplatError):
@@ -178,13 +190,21 @@ class ReconstructionJob:
             true_depth_m=true_depth_m,
         )
 
-    def finish(self, *, recording: str, model: str, device: str) -> Summary:
+    def finish(
+        self,
+        *,
+        recording: str,
+        model: str,
+        device: str,
+        on_picture: Callable[[], None] = lambda: None,
+    ) -> Summary:
         """Write the cloud, the pictures and the documents; returns what summary.json says.
 
         Args:
             recording: its name, as the pictures show it.
             model: name of the predictor.
             device: where it ran.
+            on_picture: called after each of the `NOVEL_PICTURES` pictures of the scene's film.
 
         Raises:
             NoFramesError: if there was no frame at all.
@@ -208,6 +228,7 @@ class ReconstructionJob:
         self._output.write_json(
             "keyframes.json", [dataclasses.asdict(record) for record in self._records]
         )
+        scene = self._write_scene(on_picture)
         summary = Summary(
             version=depthsplat_ros.__version__,
             recording=recording,
@@ -231,6 +252,7 @@ class ReconstructionJob:
             ),
             depth_colours_m=None if scale is None else (scale.near_m, scale.far_m),
             cloud=CloudFacts(points=len(cloud.points_m), voxel_m=cloud.voxel_m),
+            scene=scene,
             accuracy=self._accuracy(),
         )
         self._output.write_json("summary.json", dataclasses.asdict(summary))
@@ -259,6 +281,27 @@ class ReconstructionJob:
         self._output.write_picture(
             "contact_sheet.png", draw_contact_sheet(self._samples.ranked(), scale, recording)
         )
+
+    def _write_scene(self, on_picture: Callable[[], None]) -> SceneFacts | None:
+        scene = self._reconstructor.scene
+        if scene is None or len(scene) == 0:
+            return None
+        gaussians = scene.snapshot()
+        write_scene(self._output.path / "scene.ply", gaussians)
+        poses = np.array([record.world_from_camera for record in self._records])
+        try:
+            views = write_film(
+                self._output.path / "novel_views.mp4",
+                ViewRenderer(gaussians, self._reconstructor.device),
+                self._records[-1].camera,
+                choose_path(gaussians, poses, "follow", NOVEL_PICTURES),
+                on_picture,
+            )
+        except RenderingError as error:
+            logger.warning("no film of the scene: %s", error)
+            return SceneFacts(gaussians=len(gaussians), is_rendered=False)
+        self._output.write_picture("novel_views.png", draw_sheet(views))
+        return SceneFacts(gaussians=len(gaussians), is_rendered=True)
 
     def _accuracy(self) -> AccuracyReport | None:
         scores = [record.score for record in self._records if record.score is not None]

@@ -17,6 +17,11 @@ from plyfile import PlyData, PlyElement
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.fusion import ColouredCloud
 
+OLD_FILES = (
+    *("summary.json", "keyframes.json", "contact_sheet.png"),
+    *("scene.ply", "novel_views.mp4", "novel_views.png"),
+)
+"""What would be wrong beside the results of a job that does not write it again."""
 STAMPED_FILE = re.compile(r"\d{19}\.(png|tiff)")
 
 
@@ -31,6 +36,9 @@ class OutputFolder:
         depth_raw/STAMP.tiff   32-bit float metres along the optical axis, NaN where unknown
         cloud.ply              fused coloured points in the world frame
         cloud.png              the cloud from above and from the top
+        scene.ply              3D Gaussians in the world frame, for viewers and `depthsplat render`
+        novel_views.mp4        the scene along a smoothed way of the camera
+        novel_views.png        four pictures of it, and their depths
         contact_sheet.png      image, depth, truth and error of some keyframes
         keyframes.json         camera, pose, partners and figures of every depth map
         summary.json           counts, times and figures of the recording; written last
@@ -53,7 +61,7 @@ class OutputFolder:
                 for old in folder.iterdir():
                     if STAMPED_FILE.fullmatch(old.name):
                         old.unlink()
-            for name in ("summary.json", "keyframes.json", "contact_sheet.png"):
+            for name in OLD_FILES:
                 (path / name).unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(
@@ -63,7 +71,7 @@ class OutputFolder:
 
     def write_raw_depth(self, stamp_ns: int, depth_m: Float32[ndarray, "height width"]) -> None:
         """Keep a depth map without any loss."""
-        self._write(self._raw / f"{stamp_ns:019d}.tiff", _encode(".tiff", depth_m))
+        write_whole(self._raw / f"{stamp_ns:019d}.tiff", _encode(".tiff", depth_m))
 
     def read_raw_depth(self, stamp_ns: int) -> Float32[ndarray, "height width"]:
         """A depth map written before."""
@@ -75,11 +83,11 @@ class OutputFolder:
         self, stamp_ns: int, picture: UInt8[ndarray, "height width 3"]
     ) -> None:
         """Write the picture of a depth map."""
-        self._write(self._depth / f"{stamp_ns:019d}.png", _encode(".png", picture[..., ::-1]))
+        write_whole(self._depth / f"{stamp_ns:019d}.png", _encode(".png", picture[..., ::-1]))
 
     def write_picture(self, name: str, picture: UInt8[ndarray, "height width 3"]) -> None:
         """Write an RGB picture as PNG."""
-        self._write(self.path / name, _encode(".png", picture[..., ::-1]))
+        write_whole(self.path / name, _encode(".png", picture[..., ::-1]))
 
     def write_cloud(self, cloud: ColouredCloud) -> None:
         """Write cloud.ply, binary little-endian.
@@ -104,18 +112,27 @@ class OutputFolder:
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a document; NaN and infinity, which JSON does not know, become null."""
-        text = json.dumps(_finite(content), indent=2, allow_nan=False)
-        self._write(self.path / name, text.encode())
+        write_whole(self.path / name, json_text(content).encode())
 
-    def _write(self, path: Path, content: bytes) -> None:
-        """Write a file whole or not at all."""
-        unfinished = path.with_name(path.name + ".part")
-        try:
-            unfinished.write_bytes(content)
-            os.replace(unfinished, path)
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise _write_error(path, error) from error
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise _write_error(path, error) from error
+
+
+def json_text(content: Any) -> str:
+    """A document; NaN and infinity, which JSON does not know, become null."""
+    return json.dumps(_finite(content), indent=2, allow_nan=False)
 
 
 def _encode(extension: str, pixels: ndarray) -> bytes:

@@ -2,13 +2,13 @@
 """`depthsplat reconstruct`: a recording on disk through the job, with a progress bar."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from depthsplat_ros.fusion import FusionConfig
-from depthsplat_ros.offline.job import ReconstructionJob
+from depthsplat_ros.offline.job import NOVEL_PICTURES, ReconstructionJob
 from depthsplat_ros.offline.output import OutputFolder
 from depthsplat_ros.offline.progress import image_progress
 from depthsplat_ros.offline.report import describe
@@ -16,6 +16,10 @@ from depthsplat_ros.offline.summary import Summary
 from depthsplat_ros.recordings import RecordingOptions, open_recording
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.factory import create_reconstructor
+from depthsplat_ros.streaming.scene_config import SceneConfig
+
+MAXIMUM_GAUSSIANS = 2_000_000
+"""Of scene.ply, unless told otherwise: 136 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +33,15 @@ class ReconstructionOrder:
     model: str
     device: str
     """auto, cpu, cuda or cuda:N."""
+    precision: str
+    """auto, float32 or fast; for networks alone."""
     maximum_frames: int | None
     """Images read at most; None reads all."""
     recording_options: RecordingOptions
     streaming: StreamingConfig
     fusion: FusionConfig
+    scene: SceneConfig | None
+    """None makes no Gaussians."""
 
 
 def reconstruct(order: ReconstructionOrder, console: Console) -> Summary:
@@ -42,7 +50,13 @@ def reconstruct(order: ReconstructionOrder, console: Console) -> Summary:
     Raises:
         DepthSplatError: if the recording, an option or the output folder cannot be used.
     """
-    reconstructor = create_reconstructor(order.streaming, model=order.model, device=order.device)
+    reconstructor = create_reconstructor(
+        order.streaming,
+        model=order.model,
+        device=order.device,
+        precision=order.precision,
+        scene=_suited_to_files(order.scene),
+    )
     with console.status(f"reading what {order.recording} holds"):
         recording = open_recording(order.recording, order.recording_options)
     images = len(recording)
@@ -60,10 +74,12 @@ def reconstruct(order: ReconstructionOrder, console: Console) -> Summary:
         task = progress.add_task("reconstructing", total=images)
         job.run(itertools.islice(recording, images), lambda: progress.advance(task))
         progress.update(task, description="writing the cloud and pictures")
+        film = progress.add_task("rendering novel views", total=NOVEL_PICTURES, visible=False)
         summary = job.finish(
             recording=order.title,
             model=order.model,
             device=reconstructor.device,
+            on_picture=lambda: progress.update(film, advance=1, visible=True),
         )
         progress.update(task, description="done")
     console.print(describe(summary))
@@ -71,8 +87,20 @@ def reconstruct(order: ReconstructionOrder, console: Console) -> Summary:
     return summary
 
 
+def _suited_to_files(scene: SceneConfig | None) -> SceneConfig | None:
+    """Nobody waits for the next depth map here, so the scene may be larger than a robot's."""
+    if scene is None or scene.scene_maximum_gaussians:
+        return scene
+    return replace(scene, scene_maximum_gaussians=MAXIMUM_GAUSSIANS)
+
+
 def _contents(summary: Summary) -> str:
     always = "cloud.ply, keyframes.json, summary.json"
     if not summary.counts.reconstructed:
         return always
-    return f"depth/*.png, depth_raw/*.tiff, contact_sheet.png, cloud.png, {always}"
+    files = ["depth/*.png", "depth_raw/*.tiff", "contact_sheet.png", "cloud.png"]
+    if summary.scene is not None:
+        files.append("scene.ply")
+        if summary.scene.is_rendered:
+            files += ["novel_views.mp4", "novel_views.png"]
+    return ", ".join([*files, always])

@@ -48,6 +48,7 @@ def _facts(summary: Summary) -> Text:
         f"{times.total_s:.1f} s in all; per keyframe {times.encode_s.median_s:.3f} s to encode "
         f"and {times.predict_s.median_s:.3f} s to predict on {summary.device} (medians); cloud of "
         f"{cloud.points:,} points, voxels of {cloud.voxel_m:.3g} m"
+        + (f"; scene of {summary.scene.gaussians:,} Gaussians" if summary.scene else "")
     )
 
 

@@ -65,6 +65,15 @@ class CloudFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SceneFacts:
+    """The scene of 3D Gaussians."""
+
+    gaussians: int
+    is_rendered: bool
+    """False if there is no film of it, for the reason that was logged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyReport:
     """Errors against the true depth: no alignment, pooled over pixels, at working size."""
 
@@ -110,6 +119,8 @@ class Summary:
     depth_colours_m: Sequence[float] | None
     """The depths at both ends of the colours in all pictures; None if no depth was found."""
     cloud: CloudFacts
+    scene: SceneFacts | None
+    """None if none was wanted, or no depth was found."""
     accuracy: AccuracyReport | None
     """None without true depth."""
 

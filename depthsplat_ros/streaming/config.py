@@ -7,6 +7,8 @@ from depthsplat_ros.model.traits import Traits
 from depthsplat_ros.settings import SettingError, check_settings, setting
 
 MINIMUM_VIEWS, MAXIMUM_VIEWS = 2, 10
+PRECISIONS = ("auto", "float32", "fast")
+"""How exactly a network may be asked to compute; auto is fast on a GPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

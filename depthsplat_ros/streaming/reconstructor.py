@@ -4,20 +4,26 @@
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 from numpy import ndarray
-from torch import Tensor
 
+from depthsplat_ros.camera import Camera
 from depthsplat_ros.frame import Frame
+from depthsplat_ros.model.gaussian_scene import GaussianScene
 from depthsplat_ros.model.traits import Traits
-from depthsplat_ros.model.types import DepthPrediction, DepthPredictor, ViewFeatures, Views
+from depthsplat_ros.model.types import DepthPrediction, DepthPredictor
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.continuity import find_break
+from depthsplat_ros.streaming.device_errors import free_unused_memory
+from depthsplat_ros.streaming.inference import Inference
 from depthsplat_ros.streaming.keyframes import reject_keyframe
+from depthsplat_ros.streaming.scene import Scene, SceneUpdate
+from depthsplat_ros.streaming.scene_config import SceneConfig
 from depthsplat_ros.streaming.skips import SkipReason
 from depthsplat_ros.streaming.window import Keyframe, Window, choose_window
 from depthsplat_ros.streaming.working_size import fit_to_working_size
@@ -25,6 +31,8 @@ from depthsplat_ros.streaming.working_size import fit_to_working_size
 logger = logging.getLogger(__name__)
 
 SCENE_QUANTILES = (0.15, 0.5, 0.85)
+WARM_UP_ASPECT = 0.75
+"""Height over width of the images of a warm-up: that of most robot cameras."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,11 +69,17 @@ class Skipped:
 class StreamingReconstructor:
     """Turns a stream of posed frames into depth, one keyframe at a time.
 
-    Not thread-safe: one thread pushes. Memory is bounded by `keyframes_held`.
+    Not thread-safe, but for its scene: one thread pushes. Memory is bounded by `keyframes_held`
+    and by the settings of the scene.
     """
 
     def __init__(
-        self, predictor: DepthPredictor, config: StreamingConfig, *, device: str = "cpu"
+        self,
+        predictor: DepthPredictor,
+        config: StreamingConfig,
+        *,
+        device: str = "cpu",
+        scene: SceneConfig | None = None,
     ) -> None:
         """Start empty.
 
@@ -73,13 +87,14 @@ class StreamingReconstructor:
             predictor: what turns views into depth; it must live on `device`.
             config: keyframe and window settings.
             device: torch device of the predictor.
+            scene: how Gaussians are gathered into a scene; None makes none.
 
         Raises:
             SettingError: if the settings ask for what the predictor cannot take.
         """
-        self._predictor = predictor
-        self._device = torch.device(device)
-        self.device = str(self._device)
+        self._inference = Inference(predictor, torch.device(device))
+        self.device = str(torch.device(device))
+        self.scene = None if scene is None else Scene(scene, torch.device(device))
         self.config = config
         self._held: deque[Keyframe] = deque()
         self._previous: Frame | None = None
@@ -88,7 +103,7 @@ class StreamingReconstructor:
     @property
     def traits(self) -> Traits:
         """What the predictor can take."""
-        return self._predictor.traits
+        return self._inference.traits
 
     @property
     def config(self) -> StreamingConfig:
@@ -97,7 +112,13 @@ class StreamingReconstructor:
 
     @config.setter
     def config(self, config: StreamingConfig) -> None:
-        self._config = config.suited_to(self._predictor.traits)
+        self._config = config.suited_to(self._inference.traits)
+        self._views_that_fit = self._config.window_views
+
+    @property
+    def window_views(self) -> int:
+        """Views matched together: as many as wanted, or fewer where the memory asks for it."""
+        return self._views_that_fit
 
     @property
     def keyframes_held(self) -> int:
@@ -109,16 +130,68 @@ class StreamingReconstructor:
         self._held.clear()
         self._previous = None
         self._measured_depths_m = None
+        self._views_that_fit = self._config.window_views
 
-    def push(self, frame: Frame, *, is_wanted: bool = True) -> Reconstruction | Skipped:
+    def warm_up(self) -> None:
+        """Compute one full window of noise, so that no image waits for what happens only once.
+
+        That is, on a GPU, to load kernels, to choose among them and to reserve memory. Nothing of
+        the window is kept.
+
+        Raises:
+            DeviceLostError: if the device failed for good.
+        """
+        generator = np.random.default_rng(0)
+        width_px = self.config.longer_side_px
+        height_px = max(1, round(WARM_UP_ASPECT * width_px))
+        camera = Camera(
+            width_px=width_px,
+            height_px=height_px,
+            fx_px=float(width_px),
+            fy_px=float(width_px),
+            cx_px=(width_px - 1) / 2,
+            cy_px=(height_px - 1) / 2,
+        )
+        for index in range(self.config.window_views):
+            world_from_camera = np.eye(4)
+            world_from_camera[0, 3] = index * self.config.near_m / 10
+            image = generator.integers(0, 256, (height_px, width_px, 3), np.uint8)
+            self._keep(
+                Frame(
+                    stamp_ns=index + 1,
+                    image=image,
+                    camera=camera,
+                    world_from_camera=world_from_camera,
+                )
+            )
+        keyframes = tuple(self._held)
+        self.reset()
+        if len(keyframes) >= self._inference.traits.minimum_views:
+            self._predict(
+                Window(keyframes=keyframes, reference=len(keyframes) - 1),
+                self.scene is not None and self._inference.gives_gaussians,
+            )
+
+    def push(
+        self,
+        frame: Frame,
+        *,
+        is_wanted: bool = True,
+        is_scene_wanted: bool = True,
+        add_to_scene: Callable[[SceneUpdate], None] | None = None,
+    ) -> Reconstruction | Skipped:
         """Take the next frame: depth of the reference keyframe, or why there is none.
 
         Args:
             frame: the next frame in time.
             is_wanted: False if nobody would use the depth; keyframes are kept all the same.
+            is_scene_wanted: False leaves the scene as it is.
+            add_to_scene: receives what the keyframe adds to the scene, to pass it on to
+                `Scene.add` when it suits; by default that is done before the depth is returned.
 
         Raises:
             WorkingSizeError: if the image is too small for the predictor.
+            DeviceLostError: if the device failed for good, now or with an earlier frame.
         """
         reset_detail = ""
         reset_reason = None
@@ -132,6 +205,9 @@ class StreamingReconstructor:
                 )
             if interruption is not None:
                 self.reset()
+                if interruption.reason is SkipReason.POSE_JUMP and self.scene is not None:
+                    # The world frame itself may have moved under what was seen in it.
+                    self.scene.clear()
                 reset_reason = interruption.reason
                 reset_detail = f"{interruption.detail}; the window was emptied"
         scene_depths_m = self._scene_depths_m()
@@ -144,6 +220,8 @@ class StreamingReconstructor:
                 stamp_ns=frame.stamp_ns, reason=rejection.reason, detail=rejection.detail
             )
         encode_s = self._keep(frame)
+        if encode_s is None:
+            return self._make_room(frame)
         if len(self._held) == 1:
             return Skipped(
                 stamp_ns=frame.stamp_ns,
@@ -158,28 +236,51 @@ class StreamingReconstructor:
                 detail="nobody listens to the results",
                 is_keyframe=True,
             )
-        return self._reconstruct(frame, scene_depths_m, encode_s)
+        scene = self.scene if is_scene_wanted else None
+        return self._reconstruct(frame, scene_depths_m, encode_s, scene, add_to_scene)
 
-    def _keep(self, frame: Frame) -> float:
-        """Encode the frame and hold it as the newest keyframe; returns the time it took."""
+    def _keep(self, frame: Frame) -> float | None:
+        """Encode the frame and hold it as the newest keyframe; returns the time it took.
+
+        None if the memory does not suffice; then the frame is not held.
+        """
         started_s = time.perf_counter()
         working = fit_to_working_size(
-            frame, self.config.longer_side_px, self._predictor.traits.size_multiple
+            frame, self.config.longer_side_px, self._inference.traits.size_multiple
         )
-        with torch.inference_mode():
-            features = self._predictor.encode_views(self._image_tensor(working))
+        features = self._inference.encode(working)
+        if features is None:
+            return None
         self._held.append(Keyframe(frame=working, features=features))
         while len(self._held) > self.config.keyframes_held:
             self._held.popleft()
         return time.perf_counter() - started_s
 
+    def _make_room(self, frame: Frame) -> Skipped:
+        """Forget the older half of the keyframes, whose features fill the memory."""
+        held = len(self._held)
+        for _ in range(held // 2):
+            self._held.popleft()
+        free_unused_memory()
+        return Skipped(
+            stamp_ns=frame.stamp_ns,
+            reason=SkipReason.OUT_OF_MEMORY,
+            detail=f"{self.device} has no memory for a keyframe besides the {held} held, of which "
+            "the older half was forgotten; lower longer_side_px or keyframes_held",
+        )
+
     def _reconstruct(
-        self, frame: Frame, scene_depths_m: tuple[float, ...], encode_s: float
+        self,
+        frame: Frame,
+        scene_depths_m: tuple[float, ...],
+        encode_s: float,
+        scene: Scene | None,
+        add_to_scene: Callable[[SceneUpdate], None] | None,
     ) -> Reconstruction | Skipped:
         started_s = time.perf_counter()
         reference = self._held[-1 if self.config.reference == "newest" else -2]
-        window = choose_window(self._held, reference, scene_depths_m, self.config)
-        needed = self._predictor.traits.minimum_views
+        window = self._choose_window(reference, scene_depths_m)
+        needed = self._inference.traits.minimum_views
         if window is not None and len(window.keyframes) < needed:
             return Skipped(
                 stamp_ns=frame.stamp_ns,
@@ -196,18 +297,23 @@ class StreamingReconstructor:
                 "scene from a different direction",
                 is_keyframe=True,
             )
-        try:
-            prediction = self._predict(window)
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
+        wants_gaussians = scene is not None and self._inference.gives_gaussians
+        predicted = self._predict(window, wants_gaussians)
+        while predicted is None and self._lower_views(len(window.keyframes)):
+            window = self._choose_window(reference, scene_depths_m)
+            assert window is not None, "fewer of the same partners are still partners"
+            predicted = self._predict(window, wants_gaussians)
+        if predicted is None:
             return Skipped(
                 stamp_ns=frame.stamp_ns,
                 reason=SkipReason.OUT_OF_MEMORY,
-                detail=f"{error}; lower longer_side_px or window_views",
+                detail=f"{self.device} has no memory for {len(window.keyframes)} views, and the "
+                f"model needs {needed}; lower longer_side_px or keyframes_held",
                 is_keyframe=True,
             )
+        prediction, gaussians = predicted
         depth_m, confidence, dense_depth_m = (
-            values[0].float().cpu().numpy()
+            values[0].numpy()
             for values in (prediction.depth_m, prediction.confidence, prediction.dense_depth_m)
         )
         if not np.isfinite(dense_depth_m).any():
@@ -229,7 +335,7 @@ class StreamingReconstructor:
         self._measured_depths_m = tuple(
             float(value) for value in np.quantile(depth_m[is_published], SCENE_QUANTILES)
         )
-        return Reconstruction(
+        reconstruction = Reconstruction(
             frame=reference.frame,
             depth_m=np.where(is_published, depth_m, np.float32(np.nan)),
             confidence=np.where(is_published, confidence, np.float32(0)),
@@ -242,31 +348,48 @@ class StreamingReconstructor:
             encode_s=encode_s,
             predict_s=time.perf_counter() - started_s,
         )
-
-    def _predict(self, window: Window) -> DepthPrediction:
-        features = ViewFeatures.concatenate([keyframe.features for keyframe in window.keyframes])
-        with torch.inference_mode():
-            return self._predictor.predict(
-                self._views(window), features, reference=window.reference
+        if scene is not None:
+            (add_to_scene or scene.add)(
+                SceneUpdate(
+                    frame=reference.frame,
+                    depth_m=reconstruction.depth_m,
+                    confidence=reconstruction.confidence,
+                    dense_depth_m=dense_depth_m,
+                    gaussians=gaussians,
+                    epoch=scene.epoch,
+                )
             )
+        return reconstruction
 
-    def _views(self, window: Window) -> Views:
-        """The window as tensors, with the origin at the reference camera's centre.
+    def _choose_window(
+        self, reference: Keyframe, scene_depths_m: tuple[float, ...]
+    ) -> Window | None:
+        config = replace(self.config, window_views=self._views_that_fit)
+        return choose_window(self._held, reference, scene_depths_m, config)
 
-        Map coordinates may be millions of metres (UTM); float32 would lose the baseline in them.
-        """
-        frames = [keyframe.frame for keyframe in window.keyframes]
-        poses = np.stack([frame.world_from_camera for frame in frames])
-        poses[:, :3, 3] -= poses[window.reference, :3, 3].copy()
-        intrinsics = np.stack([frame.camera.normalised() for frame in frames])
-        count = len(frames)
-        return Views(
-            images=torch.cat([self._image_tensor(frame) for frame in frames], dim=1),
-            intrinsics=self._tensor(intrinsics),
-            world_from_camera=self._tensor(poses),
-            near_m=self._tensor(np.full(count, self.config.near_m)),
-            far_m=self._tensor(np.full(count, self.config.far_m)),
+    def _predict(
+        self, window: Window, wants_gaussians: bool
+    ) -> tuple[DepthPrediction, GaussianScene | None] | None:
+        near_m, far_m = self.config.near_m, self.config.far_m
+        if wants_gaussians:
+            both = self._inference.predict_gaussians(window, near_m=near_m, far_m=far_m)
+            return None if both is None else (both.depth, both.gaussians)
+        depth = self._inference.predict(window, near_m=near_m, far_m=far_m)
+        return None if depth is None else (depth, None)
+
+    def _lower_views(self, views: int) -> bool:
+        """Match fewer views than these from now on; False if the model takes no fewer."""
+        if views <= self._inference.traits.minimum_views:
+            return False
+        self._views_that_fit = views - 1
+        logger.warning(
+            "%s has no memory for %d views of this size: %d are matched until the next reset; "
+            "lower longer_side_px or window_views",
+            self.device,
+            views,
+            views - 1,
         )
+        return True
 
     def _scene_depths_m(self) -> tuple[float, ...]:
         """Depths where the scene is expected: the last measured ones, else between the limits."""
@@ -274,11 +397,3 @@ class StreamingReconstructor:
             return self._measured_depths_m
         ratio = self.config.far_m / self.config.near_m
         return tuple(self.config.near_m * ratio**quantile for quantile in SCENE_QUANTILES)
-
-    def _image_tensor(self, frame: Frame) -> Tensor:
-        image = torch.from_numpy(np.ascontiguousarray(frame.image)).to(self._device)
-        return image.permute(2, 0, 1)[None, None].float() / 255.0
-
-    def _tensor(self, values: ndarray) -> Tensor:
-        """Values of one window as float32 with a batch axis, on the predictor's device."""
-        return torch.from_numpy(values.astype(np.float32))[None].to(self._device)

@@ -37,8 +37,8 @@ def demonstrate_quietly(found):
 def quick(monkeypatch):
     """Small images and a predictor that need no time; the world is a real one."""
 
-    def create(config, *, model, device):
-        return StreamingReconstructor(WallPredictor(), config, device=device)
+    def create(config, *, model, device, precision, scene):
+        return StreamingReconstructor(WallPredictor(), config, device=device, scene=scene)
 
     monkeypatch.setattr(offline_reconstruct, "create_reconstructor", create)
     monkeypatch.setattr(demo, "WIDTH_PX", 64)

@@ -18,17 +18,23 @@ from depthsplat_ros.offline.summary import (
 
 
 def accuracy(absolute_relative: float, keyframes: int) -> Accuracy:
+    metrics = DepthMetrics(
+        absolute_relative=absolute_relative,
+        squared_relative_m=0.1,
+        rmse_m=0.25,
+        log_rmse=0.15,
+        silog=14.0,
+        delta_1_05=0.5,
+        delta_1_10=0.6,
+        delta_1_25=0.75,
+        delta_1_25_squared=0.9,
+        coverage=0.8,
+    )
     return Accuracy(
         keyframes=keyframes,
-        metrics=DepthMetrics(
-            absolute_relative=absolute_relative,
-            rmse_m=0.25,
-            delta_1_05=0.5,
-            delta_1_10=0.6,
-            delta_1_25=0.75,
-            coverage=0.8,
-        ),
-        median_ratio=RatioSpread(median=1.01, percentile_5=0.97, percentile_95=1.03),
+        metrics=metrics,
+        aligned=metrics,
+        median_ratio=RatioSpread(median=1.01, percentile_5=0.97, percentile_95=1.03, drift=0.06),
     )
 
 
@@ -53,6 +59,7 @@ def summary(report: AccuracyReport | None, *, reconstructed: int = 20) -> Summar
         ),
         depth_colours_m=(1.0, 4.0),
         cloud=CloudFacts(points=12345, voxel_m=0.01),
+        scene=None,
         accuracy=report,
     )
 

@@ -6,11 +6,13 @@ from helpers import SECOND_NS, WallPredictor, make_frame, make_pose
 
 from depthsplat_ros.model.types import DepthPrediction
 from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.device_errors import DeviceLostError
 from depthsplat_ros.streaming.reconstructor import (
     Reconstruction,
     Skipped,
     StreamingReconstructor,
 )
+from depthsplat_ros.streaming.scene_config import SceneConfig
 from depthsplat_ros.streaming.skips import SkipReason
 
 
@@ -148,14 +150,138 @@ def test_an_empty_prediction_is_skipped_with_its_reason(values, reason):
     assert result.reason is reason
 
 
-def test_running_out_of_memory_is_survived():
-    class Greedy(WallPredictor):
-        def predict(self, views, features, reference):
-            if not self.windows:
-                self.windows.append(None)
-                raise torch.OutOfMemoryError("CUDA out of memory")
-            return super().predict(views, features, reference)
+class Cramped(WallPredictor):
+    """Has memory for some views at once and for some encoded images, and no more."""
 
-    results = walk(StreamingReconstructor(Greedy(), StreamingConfig()), 3)
-    assert results[1].reason is SkipReason.OUT_OF_MEMORY
-    assert isinstance(results[2], Reconstruction)
+    def __init__(self, views=10, images=1000):
+        super().__init__()
+        self.views = views
+        self.images = images
+        self.tried = []
+
+    def encode_views(self, images):
+        if self.encoded >= self.images:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().encode_views(images)
+
+    def predict(self, views, features, reference):
+        self.tried.append(views.images.shape[1])
+        if self.tried[-1] > self.views:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().predict(views, features, reference)
+
+
+def test_where_memory_ends_fewer_views_are_matched_and_that_is_said_once(caplog):
+    predictor = Cramped(views=3)
+    reconstructor = StreamingReconstructor(predictor, StreamingConfig(window_views=5))
+    results = walk(reconstructor, 9)
+    assert all(isinstance(result, Reconstruction) for result in results[1:])
+    assert predictor.tried == [2, 3, 4, 3, 3, 3, 3, 3, 3]
+    assert reconstructor.window_views == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "cpu has no memory for 4 views of this size: 3 are matched until the next reset; "
+        "lower longer_side_px or window_views"
+    ]
+
+
+def test_the_partners_left_are_the_best_of_those_wanted():
+    plenty = StreamingReconstructor(WallPredictor(), StreamingConfig(window_views=3))
+    cramped = StreamingReconstructor(Cramped(views=3), StreamingConfig(window_views=6))
+    for reconstructor in (plenty, cramped):
+        last = walk(reconstructor, 9)[-1]
+        reconstructor.partners = last.partner_stamps_ns
+    assert plenty.partners == cramped.partners
+
+
+@pytest.mark.parametrize("forget", ["reset", "settings"])
+def test_the_views_that_fit_are_found_anew_after_a_reset_or_new_settings(forget):
+    predictor = Cramped(views=3)
+    reconstructor = StreamingReconstructor(predictor, StreamingConfig(window_views=4))
+    walk(reconstructor, 6)
+    predictor.views = 10
+    if forget == "reset":
+        reconstructor.reset()
+    else:
+        reconstructor.config = StreamingConfig(window_views=4, far_m=9.0)
+    walk(reconstructor, 6, start=6)
+    assert predictor.tried[-1] == reconstructor.window_views == 4
+
+
+def test_without_memory_for_the_fewest_views_a_frame_is_skipped_and_the_next_one_tried():
+    predictor = Cramped(views=1)
+    reconstructor = StreamingReconstructor(predictor, StreamingConfig())
+    results = walk(reconstructor, 4)
+    assert [result.reason for result in results[1:]] == [SkipReason.OUT_OF_MEMORY] * 3
+    assert all(result.is_keyframe for result in results)
+    assert "the model needs 2" in results[-1].detail
+    assert predictor.tried == [2, 3, 2, 2]
+    predictor.views = 10
+    assert isinstance(reconstructor.push(frame_at(4, 0.8)), Reconstruction)
+
+
+def test_without_memory_for_another_image_old_keyframes_make_room():
+    predictor = Cramped(images=6)
+    reconstructor = StreamingReconstructor(predictor, StreamingConfig())
+    walk(reconstructor, 6)
+    refused = reconstructor.push(frame_at(6, 1.2))
+    assert refused.reason is SkipReason.OUT_OF_MEMORY
+    assert not refused.is_keyframe
+    assert reconstructor.keyframes_held == 3
+    predictor.images = 1000
+    assert isinstance(reconstructor.push(frame_at(7, 1.4)), Reconstruction)
+    assert reconstructor.keyframes_held == 4
+
+
+def test_an_error_of_another_kind_is_not_taken_for_a_lack_of_memory():
+    class Broken(WallPredictor):
+        def predict(self, views, features, reference):
+            raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        walk(StreamingReconstructor(Broken(), StreamingConfig()), 2)
+
+
+def test_a_lost_device_is_named_and_not_touched_again():
+    class Lost(WallPredictor):
+        def predict(self, views, features, reference):
+            self.windows.append(None)
+            raise torch.AcceleratorError("CUDA error: an illegal memory access", 700)
+
+    predictor = Lost()
+    reconstructor = StreamingReconstructor(predictor, StreamingConfig())
+    walk(reconstructor, 1)
+    for index in (1, 2):
+        with pytest.raises(DeviceLostError, match="illegal memory access"):
+            reconstructor.push(frame_at(index, 0.2 * index))
+    assert len(predictor.windows) == 1
+    assert predictor.encoded == 2
+
+
+def test_a_warm_up_computes_one_full_window_and_leaves_nothing_behind():
+    predictor = WallPredictor()
+    reconstructor = StreamingReconstructor(predictor, StreamingConfig())
+    reconstructor.warm_up()
+    ((views, _, reference),) = predictor.windows
+    assert views.images.shape == (1, 4, 3, 240, 320)
+    assert reference == 3
+    assert reconstructor.keyframes_held == 0
+    assert walk(reconstructor, 2)[0].reason is SkipReason.WAITING_FOR_PARTNER
+
+
+def test_a_warm_up_without_memory_leaves_the_answer_to_the_first_window():
+    for predictor in (Cramped(views=3), Cramped(images=2), Cramped(images=0)):
+        reconstructor = StreamingReconstructor(predictor, StreamingConfig())
+        reconstructor.warm_up()
+        assert reconstructor.window_views == 4
+
+
+def test_a_keyframe_may_be_added_to_the_scene_later():
+    reconstructor = StreamingReconstructor(WallPredictor(), StreamingConfig(), scene=SceneConfig())
+    updates = []
+    for index in range(2):
+        result = reconstructor.push(frame_at(index, 0.2 * index), add_to_scene=updates.append)
+    (update,) = updates
+    assert update.frame is result.frame
+    assert len(reconstructor.scene) == 0
+    reconstructor.scene.add(update)
+    assert len(reconstructor.scene) > 0
