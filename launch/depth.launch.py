@@ -14,11 +14,14 @@ CONFIG_FOLDER = [FindPackageShare("depthsplat_ros"), "config"]
 FASTDDS_PROFILES = "FASTDDS_DEFAULT_PROFILES_FILE"
 TRUTHS = {"true": True, "false": False}
 # Topics of the node that config/depthsplat.rviz shows.
-DISPLAYED_TOPICS = ("points", "image_rect", "depth/image_rect", "confidence")
+DISPLAYED_TOPICS = ("points", "image_rect", "depth/image_rect", "confidence", "novel_view/image")
 # An argument left empty leaves the topic of its name to the node.
 REMAPPED_TOPICS = ("image", "camera_info")
 # An argument left empty leaves the parameter of its name to params_file.
-TEXT_PARAMETERS = ("world_frame", "image_transport", "model", "device")
+TEXT_PARAMETERS = (
+    *("world_frame", "image_transport", "model", "device", "precision"),
+    *("novel_view_frame", "novel_view_motion", "save_directory"),
+)
 TRUTH_PARAMETERS = ("use_sim_time", "autostart")
 
 
@@ -70,14 +73,39 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
         DeclareLaunchArgument(
             "model",
             default_value="",
-            description="What estimates the depth, e.g. plane-sweep; "
-            "if empty, as params_file says.",
+            description="What estimates the depth: plane-sweep, a network's name, e.g. "
+            "depth-small, or the path of its file; if empty, as params_file says.",
         ),
         DeclareLaunchArgument(
             "device",
             default_value="",
             description="Where it computes: auto, cpu, cuda or cuda:N; "
             "if empty, as params_file says.",
+        ),
+        DeclareLaunchArgument(
+            "precision",
+            default_value="",
+            description="How exactly a network computes; auto is fast on a GPU; "
+            "if empty, as params_file says.",
+            choices=["", "auto", "float32", "fast"],
+        ),
+        DeclareLaunchArgument(
+            "novel_view_frame",
+            default_value="",
+            description="Optical TF frame of the virtual camera that renders novel views; if "
+            "empty, as params_file says.",
+        ),
+        DeclareLaunchArgument(
+            "novel_view_motion",
+            default_value="",
+            description="How the virtual camera moves if it has no frame; if empty, as "
+            "params_file says.",
+            choices=["", "orbit", "offset", "look_back", "follow"],
+        ),
+        DeclareLaunchArgument(
+            "save_directory",
+            default_value="",
+            description="Folder that ~/save_gaussians writes into; if empty, as params_file says.",
         ),
         DeclareLaunchArgument(
             "params_file",

@@ -18,6 +18,9 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+AWAIT_EVALUATION = {"image_listeners": 2, "subscriber_timeout_s": 300.0}
+"""The node and who scores it both listen; an evaluation without them is worth nothing."""
+
 
 def generate_launch_description() -> LaunchDescription:
     """The player, and what depth.launch.py launches, on the bag's time."""
@@ -46,6 +49,17 @@ def generate_launch_description() -> LaunchDescription:
                 description="Topic of the camera's CameraInfo in the bag; if empty, the one that "
                 "belongs to the images.",
             ),
+            DeclareLaunchArgument(
+                "evaluate",
+                default_value="false",
+                description="Score the published depth against the bag, and end with it.",
+                choices=["true", "false"],
+            ),
+            DeclareLaunchArgument(
+                "evaluation_output",
+                default_value="evaluation",
+                description="Folder for evaluation.json and report.html, if evaluate is true.",
+            ),
             # First, because it sets the environment of everything that publishes images.
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(
@@ -56,6 +70,7 @@ def generate_launch_description() -> LaunchDescription:
                 launch_arguments=[("use_sim_time", "true")],
             ),
             OpaqueFunction(function=make_player),
+            OpaqueFunction(function=make_evaluation),
         ]
     )
 
@@ -88,6 +103,7 @@ def make_player(context: LaunchContext) -> list[Node]:
                     "loop": ParameterValue(LaunchConfiguration("loop"), value_type=bool),
                     "image_topic": image,
                     "camera_info_topic": camera_info,
+                    **(AWAIT_EVALUATION if is_evaluated(context) else {}),
                 }
             ],
             remappings=remappings,
@@ -95,6 +111,43 @@ def make_player(context: LaunchContext) -> list[Node]:
             on_exit=shut_down_after_failure,
         )
     ]
+
+
+def make_evaluation(context: LaunchContext) -> list[Node]:
+    """The process that scores the published depth, if that is wanted; everything ends with it."""
+    if not is_evaluated(context):
+        return []
+    image = LaunchConfiguration("image").perform(context)
+    base = image.removesuffix("/compressed")
+    remappings = [("image", base), ("image/compressed", f"{base}/compressed")] if image else []
+    return [
+        Node(
+            package="depthsplat_ros",
+            executable="live_evaluation",
+            name="live_evaluation",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[
+                {
+                    "bag": ParameterValue(LaunchConfiguration("bag"), value_type=str),
+                    "output": ParameterValue(
+                        LaunchConfiguration("evaluation_output"), value_type=str
+                    ),
+                    "depth_node": LaunchConfiguration("name"),
+                    "rate": ParameterValue(LaunchConfiguration("rate"), value_type=float),
+                    "image_topic": image,
+                    "world_frame": LaunchConfiguration("world_frame"),
+                }
+            ],
+            remappings=remappings,
+            output="screen",
+            on_exit=Shutdown(reason="the depth has been scored"),
+        )
+    ]
+
+
+def is_evaluated(context: LaunchContext) -> bool:
+    """Whether the published depth is scored."""
+    return LaunchConfiguration("evaluate").perform(context) == "true"
 
 
 def shut_down_after_failure(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:

@@ -22,14 +22,17 @@ import yaml
 from ament_index_python.packages import get_package_prefix
 from commands import NODE_PROGRAM, Command, make_prefix
 
+from depthsplat_ros.ros import novel_view, outputs
 from depthsplat_ros.ros.config import NodeConfig
-from depthsplat_ros.ros.outputs import TOPICS
+from depthsplat_ros.ros.gaussian_output import GaussianOutputConfig
+from depthsplat_ros.ros.virtual_camera import NovelViewConfig
 from depthsplat_ros.settings import limits_of
 
 pytestmark = pytest.mark.ros
 
 ROOT = Path(__file__).resolve().parent.parent
 LAUNCH_FILES = sorted(path.name for path in (ROOT / "launch").glob("*.py"))
+CONFIGS = (NodeConfig, GaussianOutputConfig, NovelViewConfig)
 PROFILES = "FASTDDS_DEFAULT_PROFILES_FILE"
 
 
@@ -40,6 +43,7 @@ def prefix(tmp_path):
         "depthsplat_ros",
         depthsplat_node=NODE_PROGRAM,
         bag_player=NODE_PROGRAM,
+        live_evaluation=NODE_PROGRAM,
         simulated_robot=NODE_PROGRAM,
     )
     for name in ("launch", "config"):
@@ -135,6 +139,7 @@ def test_arguments_reach_the_node(launch, tmp_path):
         "world_frame:=map",
         "model:=12",
         "device:=cuda:0",
+        "precision:=float32",
         "use_sim_time:=true",
         "autostart:=false",
         "namespace:=robot",
@@ -153,7 +158,8 @@ def test_arguments_reach_the_node(launch, tmp_path):
         ["/**:", "{ros__parameters:", "{far_m:", "7.0}}"],
         ["/robot/eye:", "ros__parameters:"]
         + ["autostart:", "false", "device:", "cuda:0", "image_transport:", "compressed"]
-        + ["model:", "'12'", "use_sim_time:", "true", "world_frame:", "map"],
+        + ["model:", "'12'", "precision:", "float32"]
+        + ["use_sim_time:", "true", "world_frame:", "map"],
     ]
     assert said.arguments[:3] == ["--ros-args", "--log-level", "debug"]
 
@@ -173,12 +179,18 @@ def test_every_publisher_of_images_gets_the_fast_dds_profile(launch, prefix, nam
     assert Path(profile).is_file()
 
 
-def test_value_that_the_node_would_refuse_is_named_before_it_starts(launch):
-    (field,) = (f for f in dataclasses.fields(NodeConfig) if f.name == "image_transport")
-    command = launch("depth.launch.py", "image_transport:=theora")
+@pytest.mark.parametrize(
+    "name, value",
+    [("image_transport", "theora"), ("precision", "int4"), ("novel_view_motion", "leap")],
+)
+def test_value_that_the_node_would_refuse_is_named_before_it_starts(launch, name, value):
+    (field,) = (
+        field for config in CONFIGS for field in dataclasses.fields(config) if field.name == name
+    )
+    command = launch("depth.launch.py", f"{name}:={value}")
     assert command.finish() == 1
     assert (
-        'Argument "image_transport" provided value "theora" is not valid. '
+        f'Argument "{name}" provided value "{value}" is not valid. '
         f"Valid options are: {['', *limits_of(field).choices]}"
     ) in command.output
 
@@ -203,13 +215,15 @@ def shown_topics():
 
 
 def test_display_shows_topics_that_the_node_publishes():
-    assert shown_topics() <= {f"/depthsplat/{topic}" for topic in TOPICS}
+    published = {*outputs.TOPICS, *novel_view.TOPICS}
+    assert shown_topics() <= {f"/depthsplat/{topic}" for topic in published}
 
 
 def test_launched_parameters_are_parameters_of_the_node():
     names = runpy.run_path(str(ROOT / "launch" / "depth.launch.py"))
-    fields = {field.name for field in dataclasses.fields(NodeConfig)} | {"use_sim_time"}
-    assert {*names["TEXT_PARAMETERS"], *names["TRUTH_PARAMETERS"]} <= fields
+    fields = {field.name for config in CONFIGS for field in dataclasses.fields(config)}
+    launched = {*names["TEXT_PARAMETERS"], *names["TRUTH_PARAMETERS"]}
+    assert launched <= fields | {"use_sim_time"}
 
 
 def test_replay_runs_on_the_bags_time(launch):
@@ -241,6 +255,16 @@ def test_replayed_topics_arrive_where_the_node_listens(launch, suffix, given, ex
     assert player.files[0][2:8] == (
         ["bag:", "'1'", "camera_info_topic:", given or "''", "image_topic:", image]
     )
+
+
+def test_replay_scores_what_is_published_if_asked(launch):
+    command = launch("replay.launch.py", "bag:=/some/bag", "evaluate:=true", "name:=eyes")
+    scorer = said_by(command, "live_evaluation", processes=3)
+    player = said_by(command, "bag_player", processes=3)
+    assert "image_listeners: 2" in " ".join(player.files[0])
+    assert "bag: /some/bag" in " ".join(scorer.files[0])
+    assert "depth_node: eyes" in " ".join(scorer.files[0])
+    assert interrupt(command) == 0
 
 
 def test_replay_needs_a_bag(launch):

@@ -50,6 +50,12 @@ class PlayerConfig:
     camera_info_topic: str = setting(
         "", "Recorded topic that is published as `camera_info`; empty takes the images' sibling."
     )
+    image_listeners: int = setting(
+        1,
+        "How many must listen to the images before it begins; 2 if somebody scores the depth.",
+        minimum=1,
+        maximum=100,
+    )
     subscriber_timeout_s: float = setting(
         30.0,
         "How long to wait until somebody listens to images, camera_info and transforms, seconds.",
@@ -159,15 +165,24 @@ class BagPlayer(Node):
         with Reader(self._path) as reader:
             first_ns = reader.start_time
         deadline_s = time.monotonic() + self._config.subscriber_timeout_s
-        while not all(publisher.get_subscription_count() for publisher in self._awaited):
+        while missing := self._topics_without_listeners():
             if time.monotonic() > deadline_s:
-                missing = [p.topic_name for p in self._awaited if not p.get_subscription_count()]
-                self.get_logger().warning(f"nobody listens to {', '.join(missing)}; playing")
+                who = "nobody listens" if self._config.image_listeners == 1 else "too few listen"
+                self.get_logger().warning(f"{who} to {', '.join(missing)}; playing all the same")
                 return
             # Nodes on the bag's time may need to know it before they can listen.
             self._publish_clock(first_ns)
             if self._stopped.wait(CLOCK_PERIOD_S):
                 return
+
+    def _topics_without_listeners(self) -> list[str]:
+        """Topics that fewer than wanted listen to; the images are the first of those awaited."""
+        wanted = [self._config.image_listeners] + [1] * (len(self._awaited) - 1)
+        return [
+            publisher.topic_name
+            for publisher, count in zip(self._awaited, wanted, strict=True)
+            if publisher.get_subscription_count() < count
+        ]
 
     def _play_once(self) -> None:
         started_s: float | None = None

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from depthsplat_ros.settings import check_settings, setting
+from depthsplat_ros.streaming.config import PRECISIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +15,18 @@ class NodeConfig:
         SettingError: if a value is outside its limits.
     """
 
-    model: str = setting("plane-sweep", "What turns views into depth.")
+    model: str = setting(
+        "plane-sweep",
+        "What turns views into depth: plane-sweep, which needs no weights, or a network by its "
+        "name (`depthsplat models` lists them) or by the path of its file.",
+    )
     device: str = setting("auto", "Where it runs: auto (a GPU if one works), cpu, cuda, cuda:N.")
+    precision: str = setting(
+        "auto",
+        "How exactly a network computes: float32, fast (half precision where that is safe, meant "
+        "for GPUs), or auto, which is fast on a GPU.",
+        choices=PRECISIONS,
+    )
     autostart: bool = setting(
         True, "Configure and activate at start; false leaves that to a lifecycle manager."
     )
@@ -99,6 +110,11 @@ class NodeConfig:
         minimum=1,
         maximum=64,
         is_dynamic=True,
+    )
+    check_inputs: bool = setting(
+        True,
+        "Check beside the depth whether poses, clock and units belong to the images, and name "
+        "mistakes in /diagnostics; costs a tenth of one core.",
     )
     stall_timeout_s: float = setting(
         3.0,

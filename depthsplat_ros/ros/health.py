@@ -9,7 +9,10 @@ from depthsplat_ros.ros.statistics import Snapshot
 MOTION_REASONS = frozenset(
     {"waiting_for_partner", "standing_still", "pure_rotation", "too_similar", "no_overlap"}
 )
+MEMORY_REASON = "out_of_memory"
 FAILURE_CAUSE = "internal_error"
+FINAL_CAUSES = frozenset({FAILURE_CAUSE, "device_lost_error"})
+"""Causes of lost frames that do not pass by themselves."""
 OVERTAKEN_CAUSE = "overtaken_by_newer"
 
 
@@ -66,7 +69,7 @@ def judge(
             state="STALLED",
             reason=f"no image for {snapshot.since_input_s:.1f} s on {inputs.image_topic}",
         )
-    if snapshot.last_event == FAILURE_CAUSE:
+    if snapshot.last_event in FINAL_CAUSES:
         return Verdict(state="FAILED", reason=snapshot.last_detail)
     if snapshot.last_event == OVERTAKEN_CAUSE:
         return Verdict(state="RUNNING", reason="")
@@ -74,6 +77,8 @@ def judge(
         return Verdict(state="RUNNING", reason="nobody listens to the results, so none are made")
     if snapshot.last_event in ("", "prediction") or snapshot.output_rate_hz > 0:
         return Verdict(state="RUNNING", reason="")
+    if snapshot.last_event == MEMORY_REASON:
+        return Verdict(state="FAILED", reason=snapshot.last_detail)
     if snapshot.last_event in MOTION_REASONS:
         return Verdict(state="WAITING_FOR_MOTION", reason=snapshot.last_detail)
     return Verdict(state="WAITING_FOR_INPUT", reason=snapshot.last_detail)

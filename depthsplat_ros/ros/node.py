@@ -3,6 +3,7 @@
 
 import sys
 import time
+import traceback
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -18,22 +19,29 @@ from tf2_ros import Buffer, TransformListener
 
 from depthsplat_ros.calibration import is_rectified_topic
 from depthsplat_ros.errors import DepthSplatError
+from depthsplat_ros.frame import Frame
+from depthsplat_ros.input_checks.verdicts import wrong_ones
 from depthsplat_ros.msg import ReconstructionStatus
 from depthsplat_ros.ros import parameters
 from depthsplat_ros.ros.config import NodeConfig
 from depthsplat_ros.ros.decoding import decode
 from depthsplat_ros.ros.frame_assembler import FrameAssembler, PosedImage
 from depthsplat_ros.ros.health import Inputs, Verdict, judge
+from depthsplat_ros.ros.input_monitor import InputMonitor
+from depthsplat_ros.ros.input_reports import explain, input_checks_status
 from depthsplat_ros.ros.outputs import Outputs
 from depthsplat_ros.ros.process import run_node
 from depthsplat_ros.ros.qos import LATEST_QOS, OUTPUT_QOS
 from depthsplat_ros.ros.reports import diagnostics_message, status_message
+from depthsplat_ros.ros.scene_outputs import SceneOutputs
+from depthsplat_ros.ros.scene_reports import add_scene, scene_diagnostic
 from depthsplat_ros.ros.statistics import Statistics
 from depthsplat_ros.ros.worker import Worker
 from depthsplat_ros.settings import SettingError
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.factory import create_reconstructor
 from depthsplat_ros.streaming.reconstructor import Reconstruction, StreamingReconstructor
+from depthsplat_ros.streaming.scene_config import SceneConfig
 
 NODE_NAME = "depthsplat"
 REPORT_PERIOD_S = 1.0
@@ -57,6 +65,8 @@ class DepthSplatNode(LifecycleNode):
         super().__init__(NODE_NAME, **node_arguments)
         self._config = parameters.declare_settings(self, NodeConfig)
         self._streaming_config = parameters.declare_settings(self, StreamingConfig)
+        self._scene_config = parameters.declare_settings(self, SceneConfig)
+        self._scene_outputs = SceneOutputs(self, lambda: self._config, warn=self._warn)
         self._statistics = Statistics(now_s=time.monotonic())
         self._logged_s: dict[str, float] = {}
         self._reconstructor: StreamingReconstructor | None = None
@@ -65,6 +75,7 @@ class DepthSplatNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._assembler: FrameAssembler | None = None
         self._worker: Worker | None = None
+        self._monitor: InputMonitor | None = None
         self._activated_s = 0.0
         self._verdict: Verdict | None = None
         self._reported_s = 0.0
@@ -87,14 +98,23 @@ class DepthSplatNode(LifecycleNode):
         """Load the model and create the outputs."""
         try:
             self._reconstructor = create_reconstructor(
-                self._streaming_config, model=self._config.model, device=self._config.device
+                self._streaming_config,
+                model=self._config.model,
+                device=self._config.device,
+                precision=self._config.precision,
+                scene=self._scene_config,
             )
         except DepthSplatError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
+        except Exception:  # noqa: BLE001  rclpy would take it for ERROR without a word
+            self.get_logger().fatal(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
         self._buffer = Buffer(cache_time=Duration(seconds=self._config.tf_cache_s), node=self)
         self._listener = TransformListener(self._buffer, self)
         self._outputs = Outputs(self, warn=self._warn)
+        assert self._reconstructor.scene is not None, "its settings were given"
+        self._scene_outputs.open(self._reconstructor.scene, self._buffer)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -105,13 +125,20 @@ class DepthSplatNode(LifecycleNode):
         self._activated_s = now_s
         self._reconstructor.reset()
         is_rectified = self._are_images_rectified()
+        if self._config.check_inputs:
+            self._monitor = InputMonitor(self._buffer, lambda: self._config)
         self._worker = Worker(
             self._reconstructor,
-            lambda image: decode(image, is_rectified=is_rectified),
+            lambda image: self._decode(image, is_rectified=is_rectified),
             self._statistics,
             publish=self._publish,
             is_wanted=self._outputs.are_wanted,
+            is_scene_wanted=self._scene_outputs.is_scene_wanted,
+            add_to_scene=self._scene_outputs.take_update,
             report=self._drop,
+        )
+        self._scene_outputs.start(
+            device=self._reconstructor.device, wait_for_depth=self._worker.wait_until_idle
         )
         self._assembler = FrameAssembler(
             self,
@@ -155,6 +182,13 @@ class DepthSplatNode(LifecycleNode):
         self._stop()
         super().destroy_node()
 
+    def _decode(self, image: PosedImage, *, is_rectified: bool) -> Frame:
+        """Runs in the inference thread; the input checks see the frame too."""
+        frame = decode(image, is_rectified=is_rectified)
+        if self._monitor is not None:
+            self._monitor.offer(frame, image.camera_frame)
+        return frame
+
     def _are_images_rectified(self) -> bool:
         if self._config.image_rectified == "auto":
             return is_rectified_topic(self.resolve_topic_name("image"))
@@ -173,9 +207,14 @@ class DepthSplatNode(LifecycleNode):
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+        self._scene_outputs.stop()
 
     def _free(self) -> None:
         self._stop()
+        self._scene_outputs.close()
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None
@@ -192,11 +231,14 @@ class DepthSplatNode(LifecycleNode):
         if outputs is not None:
             header = Header(stamp=stamp.to_msg(), frame_id=image.camera_frame)
             outputs.publish(result, header, self._config)
+        self._scene_outputs.take_depth(result)
         return (self.get_clock().now().nanoseconds - result.frame.stamp_ns) / 1e9
 
     def _validate_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         try:
             parameters.updated(self._config, changes)
+            parameters.updated(self._scene_config, changes)
+            self._scene_outputs.validate(changes)
             streaming_config = parameters.updated(self._streaming_config, changes)
             if self._reconstructor is not None:
                 streaming_config.suited_to(self._reconstructor.traits)
@@ -207,8 +249,11 @@ class DepthSplatNode(LifecycleNode):
     def _apply_parameters(self, changes: list[Parameter]) -> None:
         self._config = parameters.updated(self._config, changes)
         self._streaming_config = parameters.updated(self._streaming_config, changes)
+        self._scene_config = parameters.updated(self._scene_config, changes)
+        self._scene_outputs.apply(changes)
         if self._reconstructor is not None:
             self._reconstructor.config = self._streaming_config
+            self._reconstructor.scene.config = self._scene_config
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._worker is None or self._assembler is None:
@@ -217,15 +262,20 @@ class DepthSplatNode(LifecycleNode):
             return response
         self._assembler.reset()
         self._worker.reset()
+        if self._monitor is not None:
+            self._monitor.reset()
+        self._scene_outputs.reset()
         self._statistics.reset(now_s=time.monotonic())
         response.success = True
-        response.message = "keyframes forgotten, counts at zero"
+        response.message = "keyframes and Gaussians forgotten, counts at zero"
         return response
 
     def _on_time_jump(self, detail: str) -> None:
         self._warn(f"{detail}; the window was emptied")
         if self._worker is not None:
             self._worker.reset()
+        if self._monitor is not None:
+            self._monitor.reset()
 
     def _drop(self, cause: str, detail: str) -> None:
         """Count a lost frame and say so, at most every few seconds per cause."""
@@ -274,21 +324,32 @@ class DepthSplatNode(LifecycleNode):
             model=self._config.model,
             device=reconstructor.device if reconstructor else self._config.device,
             keyframes_held=reconstructor.keyframes_held if reconstructor else 0,
-            window_views=(
-                reconstructor.config if reconstructor else self._streaming_config
-            ).window_views,
+            window_views=(reconstructor or self._streaming_config).window_views,
         )
-        self._status_publisher.publish(status)
-        self._diagnostics_publisher.publish(
-            diagnostics_message(
-                snapshot,
-                verdict,
-                stamp=stamp,
-                node_name=self.get_fully_qualified_name().lstrip("/"),
-                status=status,
-                job_age_s=worker.job_age_s if worker else 0.0,
+        scene_report = self._scene_outputs.report()
+        self._status_publisher.publish(add_scene(status, scene_report))
+        node_name = self.get_fully_qualified_name().lstrip("/")
+        diagnostics = diagnostics_message(
+            snapshot,
+            verdict,
+            stamp=stamp,
+            node_name=node_name,
+            status=status,
+            job_age_s=worker.job_age_s if worker else 0.0,
+        )
+        diagnostics.status.append(
+            scene_diagnostic(scene_report, node_name=node_name, device=status.device)
+        )
+        if self._monitor is not None:
+            verdicts = self._monitor.verdicts
+            diagnostics.status.append(
+                input_checks_status(
+                    verdicts, node_name=node_name, hardware_id=diagnostics.status[0].hardware_id
+                )
             )
-        )
+            for wrong in wrong_ones(verdicts):
+                self._warn(f"the input looks wrong: {explain(wrong)}", key=wrong.check.value)
+        self._diagnostics_publisher.publish(diagnostics)
 
 
 def main() -> int:

@@ -4,7 +4,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -12,7 +11,7 @@ from std_msgs.msg import Header
 
 from depthsplat_ros.ros import messages
 from depthsplat_ros.ros.config import NodeConfig
-from depthsplat_ros.ros.qos import OUTPUT_QOS
+from depthsplat_ros.ros.qos import OUTPUT_QOS, qos_event_callbacks
 from depthsplat_ros.streaming.reconstructor import Reconstruction
 
 TOPICS = {
@@ -37,12 +36,7 @@ class Outputs:
                 message_type,
                 f"~/{name}",
                 OUTPUT_QOS,
-                event_callbacks=PublisherEventCallbacks(
-                    incompatible_qos=lambda event, name=name: warn(
-                        f"a subscriber of ~/{name} asks for an incompatible QoS policy "
-                        f"({event.last_policy_kind}); it will receive nothing"
-                    )
-                ),
+                event_callbacks=qos_event_callbacks(name, warn),
             )
             for name, message_type in TOPICS.items()
         }

@@ -13,7 +13,6 @@ from tf2_ros import (
     Buffer,
     ConnectivityException,
     ExtrapolationException,
-    InvalidArgumentException,
     LookupException,
     TransformException,
 )
@@ -56,24 +55,44 @@ def look_up_pose(
                 may_come=False,
             )
         return MissingPose(problem=PoseProblem.TOO_NEW, detail=str(error), may_come=True)
-    except ConnectivityException as error:
+    except TransformException as error:
+        return _missing_pose(buffer, error)
+    return _scaled_pose(stamped.transform, pose_scale)
+
+
+def look_up_newest_pose(
+    buffer: Buffer, *, world_frame: str, camera_frame: str, pose_scale: float
+) -> tuple[int, Float64[ndarray, "4 4"]] | MissingPose:
+    """The newest world_from_camera and its stamp in nanoseconds, 0 if it never changes."""
+    try:
+        stamped = buffer.lookup_transform(world_frame, camera_frame, Time())
+    except TransformException as error:
+        return _missing_pose(buffer, error)
+    stamp_ns = Time.from_msg(stamped.header.stamp).nanoseconds
+    return stamp_ns, _scaled_pose(stamped.transform, pose_scale)
+
+
+def _scaled_pose(transform: Transform, pose_scale: float) -> Float64[ndarray, "4 4"]:
+    world_from_camera = matrix_from_transform(transform)
+    world_from_camera[:3, 3] *= pose_scale
+    return world_from_camera
+
+
+def _missing_pose(buffer: Buffer, error: TransformException) -> MissingPose:
+    if isinstance(error, ConnectivityException):
         return MissingPose(
             problem=PoseProblem.NOT_CONNECTED,
             detail=f"{error} {_known_frames(buffer)}",
             may_come=True,
         )
-    except LookupException as error:
+    if isinstance(error, LookupException):
         return MissingPose(
             problem=PoseProblem.UNKNOWN_FRAME,
             detail=f"{error} {_known_frames(buffer)} A bag played with --start-offset loses "
             "/tf_static.",
             may_come=True,
         )
-    except (InvalidArgumentException, TransformException) as error:
-        return MissingPose(problem=PoseProblem.INVALID, detail=str(error), may_come=False)
-    world_from_camera = matrix_from_transform(stamped.transform)
-    world_from_camera[:3, 3] *= pose_scale
-    return world_from_camera
+    return MissingPose(problem=PoseProblem.INVALID, detail=str(error), may_come=False)
 
 
 def matrix_from_transform(transform: Transform) -> Float64[ndarray, "4 4"]:

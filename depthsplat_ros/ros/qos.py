@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Subscriptions that match what the publishers offer."""
+"""What publishers offer, and subscriptions that match what is offered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
@@ -47,4 +48,14 @@ def adapted_qos(offered: Sequence[QoSProfile], reliability: str) -> QoSProfile:
         depth=INPUT_DEPTH,
         reliability=ReliabilityPolicy.RELIABLE if is_reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=(DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE),
+    )
+
+
+def qos_event_callbacks(topic: str, warn: Callable[[str], None]) -> PublisherEventCallbacks:
+    """Says so when somebody asks a private topic of the node for more than it offers."""
+    return PublisherEventCallbacks(
+        incompatible_qos=lambda event: warn(
+            f"a subscriber of ~/{topic} asks for an incompatible QoS policy "
+            f"({event.last_policy_kind}); it will receive nothing"
+        )
     )

@@ -108,8 +108,10 @@ class Statistics:
                 input_rate_hz=len(self._input_times_s) / period_s,
                 keyframe_rate_hz=len(self._keyframe_times_s) / period_s,
                 output_rate_hz=len(recent) / period_s,
-                latency=_spread([output[1] for output in recent], last_output and last_output[1]),
-                inference=_spread(
+                latency=spread_of(
+                    [output[1] for output in recent], last_output and last_output[1]
+                ),
+                inference=spread_of(
                     [output[2] for output in recent], last_output and last_output[2]
                 ),
                 since_input_s=now_s - self._last_input_s,
@@ -128,7 +130,8 @@ class Statistics:
         self._last_event = self._last_detail = ""
 
 
-def _spread(durations_s: list[float], last_s: float | None) -> Spread:
+def spread_of(durations_s: list[float], last_s: float | None) -> Spread:
+    """Median and maximum of some durations, and the last one."""
     missing = float("nan")
     return Spread(
         last_s=missing if last_s is None else last_s,

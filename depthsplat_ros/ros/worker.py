@@ -18,6 +18,7 @@ from depthsplat_ros.streaming.reconstructor import (
     Skipped,
     StreamingReconstructor,
 )
+from depthsplat_ros.streaming.scene import SceneUpdate
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class Worker:
         *,
         publish: Callable[[Reconstruction, PosedImage], float],
         is_wanted: Callable[[], bool],
+        is_scene_wanted: Callable[[], bool],
+        add_to_scene: Callable[[SceneUpdate], None],
         report: Callable[[str, str], None],
     ) -> None:
         """Start the thread.
@@ -45,6 +48,8 @@ class Worker:
             statistics: where everything is counted.
             publish: publishes a result and returns its latency in seconds.
             is_wanted: whether anybody listens to the results.
+            is_scene_wanted: whether anybody needs Gaussians, which takes depth as well.
+            add_to_scene: receives what keyframes add to the scene, after their depth is out.
             report: receives the cause and a text for every image that is lost.
         """
         self._reconstructor = reconstructor
@@ -52,10 +57,14 @@ class Worker:
         self._statistics = statistics
         self._publish = publish
         self._is_wanted = is_wanted
+        self._is_scene_wanted = is_scene_wanted
+        self._add_to_scene = add_to_scene
         self._report = report
         self._mailbox: Mailbox[PosedImage] = Mailbox()
         self._must_reset = threading.Event()
         self._job_started_s: float | None = None
+        self._is_idle = threading.Event()
+        self._is_idle.set()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
@@ -64,6 +73,10 @@ class Worker:
         """For how long the current image has been worked on; 0 between images."""
         started_s = self._job_started_s
         return 0.0 if started_s is None else time.monotonic() - started_s
+
+    def wait_until_idle(self, timeout_s: float) -> None:
+        """Return as soon as no image is being worked on, or after so many seconds."""
+        self._is_idle.wait(timeout_s)
 
     def put(self, image: PosedImage) -> None:
         """Leave the newest image; one that nobody has taken yet is lost, and counted."""
@@ -84,6 +97,7 @@ class Worker:
     def _run(self) -> None:
         while (image := self._mailbox.take()) is not None:
             self._job_started_s = time.monotonic()
+            self._is_idle.clear()
             try:
                 self._work(image)
             except DepthSplatError as error:
@@ -93,20 +107,32 @@ class Worker:
                 self._report(FAILURE_CAUSE, f"{type(error).__name__}: {error}")
             finally:
                 self._job_started_s = None
+                self._is_idle.set()
 
     def _work(self, image: PosedImage) -> None:
         if self._must_reset.is_set():
             self._must_reset.clear()
             self._reconstructor.reset()
         frame = self._decode(image)
-        result = self._reconstructor.push(frame, is_wanted=self._is_wanted())
-        now_s = time.monotonic()
+        is_scene_wanted = self._is_scene_wanted()
+        updates: list[SceneUpdate] = []
+        result = self._reconstructor.push(
+            frame,
+            is_wanted=is_scene_wanted or self._is_wanted(),
+            is_scene_wanted=is_scene_wanted,
+            add_to_scene=updates.append,
+        )
         if isinstance(result, Skipped):
             self._statistics.count_skipped(result.reason.value, result.detail)
             if result.is_keyframe:
-                self._statistics.count_keyframe(now_s=now_s)
-            return
-        self._statistics.count_keyframe(now_s=now_s)
+                self._statistics.count_keyframe(now_s=time.monotonic())
+        else:
+            self._hand_out(result, image)
+        for update in updates:
+            self._add_to_scene(update)
+
+    def _hand_out(self, result: Reconstruction, image: PosedImage) -> None:
+        self._statistics.count_keyframe(now_s=time.monotonic())
         latency_s = self._publish(result, image)
         self._statistics.count_prediction(
             now_s=time.monotonic(),

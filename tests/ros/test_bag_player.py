@@ -149,6 +149,15 @@ def test_nothing_is_lost_on_those_who_come_late(graph, bag):
     assert len(latched.received["/tf_static"]) == 1
 
 
+def test_it_waits_until_as_many_as_wanted_listen_to_the_images(graph, bag):
+    player, listener = play(graph, bag, image_listeners=2)
+    for _ in range(20):
+        graph.executor.spin_once(timeout_sec=0.01)
+    assert listener.received["image"] == []
+    second = graph.add(Listener({"image": Image}))
+    finish(graph, player, listener.received["image"], second.received["image"], count=COUNT)
+
+
 def test_static_transforms_reach_a_subscriber_that_comes_after_the_end(graph, bag):
     player = graph.add(
         BagPlayer(

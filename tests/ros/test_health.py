@@ -38,6 +38,14 @@ def broken(statistics):
     statistics.count_dropped("internal_error", "ZeroDivisionError")
 
 
+def device_lost(statistics):
+    statistics.count_dropped("device_lost_error", "cuda failed")
+
+
+def out_of_memory(statistics):
+    statistics.count_skipped("out_of_memory", "no memory for 2 views")
+
+
 def overtaken(statistics):
     statistics.count_dropped("overtaken_by_newer", "images arrive faster")
 
@@ -58,6 +66,9 @@ def predicted(statistics):
         ({"events": [still]}, "WAITING_FOR_MOTION", "stands still"),
         ({"events": [lost]}, "WAITING_FOR_INPUT", "moon"),
         ({"events": [predicted, broken]}, "FAILED", "ZeroDivisionError"),
+        ({"events": [predicted, device_lost]}, "FAILED", "cuda failed"),
+        ({"events": [out_of_memory]}, "FAILED", "no memory for 2 views"),
+        ({"events": [predicted, out_of_memory]}, "RUNNING", ""),
         ({"events": [predicted]}, "RUNNING", ""),
         ({"events": [still, overtaken]}, "RUNNING", ""),
         ({"events": [predicted, still]}, "RUNNING", ""),

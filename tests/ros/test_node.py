@@ -5,12 +5,25 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("rclpy")
 pytest.importorskip("depthsplat_ros.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray
 from helpers import WallPredictor
+from model.tiny import tiny_model
+from node_graph import (
+    STATUS,
+    STEP_M,
+    STEP_NS,
+    frames_done,
+    last_status,
+    snapshot,
+    start_node,
+    walk,
+)
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_graph import (
     BEST_EFFORT,
@@ -25,6 +38,7 @@ from ros_graph import (
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import Trigger
 
+from depthsplat_ros.model.checkpoint import save_depthsplat
 from depthsplat_ros.msg import ReconstructionStatus
 from depthsplat_ros.ros import node as node_module
 from depthsplat_ros.ros.node import DepthSplatNode
@@ -41,9 +55,6 @@ OUTPUTS = {
     "/depthsplat/points": PointCloud2,
 }
 DEPTH = "/depthsplat/depth/image_rect"
-STATUS = "/depthsplat/status"
-STEP_NS = SECOND_NS // 5
-STEP_M = 0.2
 
 
 @pytest.fixture
@@ -53,58 +64,14 @@ def graph(monkeypatch):
     monkeypatch.setattr(
         node_module,
         "create_reconstructor",
-        lambda config, model, device: StreamingReconstructor(graph.predictor, config),
+        lambda config, *, scene, **_: StreamingReconstructor(graph.predictor, config, scene=scene),
     )
     yield graph
     graph.close()
 
 
-def start(graph, *, outputs=OUTPUTS, robot=None, **settings):
-    """Robot, listener and an active node that have all found each other."""
-    robot = graph.add(robot or Robot())
-    listener = graph.add(Listener(outputs))
-    reports = graph.add(Listener({STATUS: ReconstructionStatus}, qos=LATCHED))
-    listener.received[STATUS] = reports.received[STATUS]
-    node = graph.add(
-        DepthSplatNode(
-            parameter_overrides=[Parameter(name, value=value) for name, value in settings.items()]
-        )
-    )
-    robot.publish_mount()
-    publishers = (robot.images, robot.infos, robot.transforms, robot.static_transforms)
-    graph.spin_until(
-        lambda: all(publisher.get_subscription_count() for publisher in publishers),
-        "the node subscribes to everything",
-    )
-    graph.spin_until(
-        lambda: all(node.count_subscribers(topic) for topic in outputs),
-        "the listener subscribes to everything",
-    )
-    return node, robot, listener
-
-
-def walk(graph, robot, node, count, start_index=0):
-    """Publish frames one after the other, each when the one before has been worked on."""
-    stamps = []
-    for index in range(start_index, start_index + count):
-        before = frames_done(node)
-        stamps.append(START_NS + index * STEP_NS)
-        robot.publish_frame(stamps[-1], STEP_M * index)
-        graph.spin_until(lambda before=before: frames_done(node) > before, "the frame is done")
-    return stamps
-
-
-def snapshot(node):
-    return node._statistics.snapshot(now_s=0.0)
-
-
-def frames_done(node):
-    counts = snapshot(node)
-    return counts.predictions + sum(counts.skipped.values()) + sum(counts.dropped.values())
-
-
-def last_status(listener):
-    return listener.received[STATUS][-1]
+def start(graph, *, outputs=OUTPUTS, **arguments):
+    return start_node(graph, outputs=outputs, **arguments)
 
 
 def test_every_keyframe_yields_one_of_each_output_with_the_stamp_and_frame_of_its_image(graph):
@@ -358,3 +325,90 @@ def test_a_wrong_model_fails_configure_and_leaves_the_node_alive(graph, monkeypa
     graph.spin_until(lambda: reports.received[STATUS], "it still reports")
     assert reports.received[STATUS][-1].state == ReconstructionStatus.STATE_INACTIVE
     assert "not activated" in reports.received[STATUS][-1].reason
+
+
+def test_model_device_and_precision_reach_the_factory(graph, monkeypatch):
+    asked = []
+
+    def create(config, *, scene, **words):
+        asked.append(words)
+        return StreamingReconstructor(graph.predictor, config, scene=scene)
+
+    monkeypatch.setattr(node_module, "create_reconstructor", create)
+    start(graph, model="depth-small", device="cuda:1", precision="fast")
+    assert asked == [{"model": "depth-small", "device": "cuda:1", "precision": "fast"}]
+
+
+def test_a_network_from_a_file_gives_depth_in_the_node(graph, monkeypatch, tmp_path):
+    monkeypatch.undo()
+    path = tmp_path / "own.safetensors"
+    save_depthsplat(tiny_model(), path)
+    node, robot, listener = start(graph, model=str(path), device="cpu", precision="float32")
+    stamps = walk(graph, robot, node, 4)
+    graph.spin_until(
+        lambda: all(len(listener.received[topic]) >= 3 for topic in OUTPUTS), "all outputs arrive"
+    )
+    assert listener.stamps_ns(DEPTH) == stamps[1:]
+    depth = listener.received[DEPTH][-1]
+    # 64x48, of which multiples of 32 are 64x32: 8 rows are missing above and below.
+    assert (depth.width, depth.height) == (64, 32)
+    depth_m = np.frombuffer(depth.data, np.float32)
+    assert np.isfinite(depth_m).mean() > 0.5
+    assert 0.5 <= np.nanmin(depth_m) <= np.nanmax(depth_m) <= 100.0
+    (info,) = [
+        info
+        for info in listener.received["/depthsplat/depth/camera_info"]
+        if info.header.stamp == depth.header.stamp
+    ]
+    np.testing.assert_allclose(np.reshape(info.k, (3, 3))[:2, 2], (31.5, 23.5 - 8))
+    graph.spin_until(lambda: last_status(listener).predictions == 3, "the status tells of it")
+    assert last_status(listener).model == str(path)
+    assert last_status(listener).window_size == 4
+
+
+def test_the_status_tells_how_many_views_fit_into_the_memory(graph):
+    predict = graph.predictor.predict
+
+    def predict_two(views, features, reference):
+        if views.images.shape[1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return predict(views, features, reference)
+
+    graph.predictor.predict = predict_two
+    node, robot, listener = start(graph)
+    walk(graph, robot, node, 5)
+    assert snapshot(node).predictions == 4
+    graph.spin_until(lambda: last_status(listener).predictions == 4, "the status tells of it")
+    assert last_status(listener).window_size == 2
+
+
+def test_a_lost_device_is_told_and_every_image_counted(graph):
+    node, robot, listener = start(graph)
+    calls = []
+
+    def fail(*_, **__):
+        calls.append(1)
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered", 700)
+
+    graph.predictor.predict = fail
+    walk(graph, robot, node, 4)
+    assert snapshot(node).dropped == {"device_lost_error": 3}
+    assert len(calls) == 1
+    graph.spin_until(
+        lambda: last_status(listener).state == ReconstructionStatus.STATE_FAILED,
+        "the status tells of it",
+    )
+    assert "illegal memory access" in last_status(listener).reason
+
+
+def test_a_mistake_while_the_model_is_loaded_is_shown_and_survived(graph, monkeypatch, capfd):
+    monkeypatch.setattr(node_module, "create_reconstructor", lambda *_, **__: 1 / 0)
+    node = graph.add(DepthSplatNode(parameter_overrides=[Parameter("autostart", value=False)]))
+    assert node.trigger_configure() == TransitionCallbackReturn.ERROR
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    monkeypatch.setattr(
+        node_module,
+        "create_reconstructor",
+        lambda config, *, scene, **_: StreamingReconstructor(graph.predictor, config, scene=scene),
+    )
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS

@@ -10,12 +10,16 @@ pytest.importorskip("rclpy")
 from rclpy.parameter import Parameter
 
 from depthsplat_ros.ros.config import NodeConfig
+from depthsplat_ros.ros.gaussian_output import GaussianOutputConfig
 from depthsplat_ros.ros.parameters import describe, updated
+from depthsplat_ros.ros.virtual_camera import NovelViewConfig
 from depthsplat_ros.settings import SettingError, limits_of
 from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.scene_config import SceneConfig
 
 CONFIG_FILE = Path(__file__).parents[2] / "config" / "depthsplat.yaml"
-FIELDS = [*dataclasses.fields(NodeConfig), *dataclasses.fields(StreamingConfig)]
+CONFIGS = (NodeConfig, StreamingConfig, SceneConfig, GaussianOutputConfig, NovelViewConfig)
+FIELDS = [field for config in CONFIGS for field in dataclasses.fields(config)]
 
 
 def test_the_shipped_yaml_holds_every_parameter_at_its_default():
@@ -31,7 +35,7 @@ def test_every_parameter_says_what_it_means_and_its_default_is_allowed(field):
         assert value_range.from_value <= field.default <= value_range.to_value
 
 
-def test_names_are_unique_over_both_sets():
+def test_names_are_unique_over_all_sets():
     names = [field.name for field in FIELDS]
     assert len(names) == len(set(names))
 
