@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How good depth is: pure functions over depth maps and their truth."""
+"""How good depth is: of models on recordings, and of what a running node publishes."""

@@ -12,6 +12,7 @@ from numpy import ndarray
 from depthsplat_ros.evaluation.metrics import (
     DepthErrorSums,
     DepthMetrics,
+    align_median,
     mean_errors,
     median_ratio,
     pool,
@@ -27,6 +28,8 @@ class DepthMapScore:
     """One depth map of a keyframe against its truth."""
 
     sums: DepthErrorSums
+    aligned_sums: DepthErrorSums
+    """After the depth was divided by its median ratio: the errors but for the scale's."""
     median_ratio: float
     """Median of depth / truth, NaN if nothing could be compared."""
 
@@ -51,6 +54,8 @@ class RatioSpread:
     median: float
     percentile_5: float
     percentile_95: float
+    drift: float
+    """Scale drift: the distance of the two percentiles over the median; 0 is no drift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,9 @@ class Accuracy:
 
     keyframes: int
     metrics: DepthMetrics
+    """Without any alignment."""
+    aligned: DepthMetrics
+    """With the median of each keyframe aligned to the truth's."""
     median_ratio: RatioSpread
 
 
@@ -104,19 +112,23 @@ def _score_map(
     depth_m: Float32[ndarray, "height width"], true_depth_m: Float32[ndarray, "height width"]
 ) -> DepthMapScore:
     return DepthMapScore(
-        sums=sum_errors(depth_m, true_depth_m), median_ratio=median_ratio(depth_m, true_depth_m)
+        sums=sum_errors(depth_m, true_depth_m),
+        aligned_sums=sum_errors(align_median(depth_m, true_depth_m), true_depth_m),
+        median_ratio=median_ratio(depth_m, true_depth_m),
     )
 
 
 def _pool_accuracy(scores: Sequence[DepthMapScore]) -> Accuracy:
     ratios = [score.median_ratio for score in scores if not math.isnan(score.median_ratio)]
-    spread = np.quantile(ratios, (0.5, 0.05, 0.95)) if ratios else (math.nan,) * 3
+    median, low, high = np.quantile(ratios, (0.5, 0.05, 0.95)) if ratios else (math.nan,) * 3
     return Accuracy(
         keyframes=len(scores),
         metrics=mean_errors(pool(score.sums for score in scores)),
+        aligned=mean_errors(pool(score.aligned_sums for score in scores)),
         median_ratio=RatioSpread(
-            median=float(spread[0]),
-            percentile_5=float(spread[1]),
-            percentile_95=float(spread[2]),
+            median=float(median),
+            percentile_5=float(low),
+            percentile_95=float(high),
+            drift=float((high - low) / median),
         ),
     )

@@ -6,6 +6,7 @@ import pytest
 
 from depthsplat_ros.evaluation.metrics import (
     DepthErrorSums,
+    align_median,
     mean_errors,
     median_ratio,
     pool,
@@ -97,3 +98,43 @@ def test_median_ratio_ignores_outliers():
     truth = depths(1.0, 1.0, 1.0, 1.0, 1.0)
 
     assert median_ratio(depths(1.02, 1.03, 1.04, 50.0, 0.01), truth) == pytest.approx(1.03)
+
+
+def test_squared_and_logarithmic_errors_are_those_computed_by_hand():
+    # Depths are e and 1/e^3 times the truth, so that logarithms are 1 and -3.
+    truth = depths(2.0, 4.0)
+    depth = depths(2.0 * math.e, 4.0 / math.e**3)
+
+    metrics = mean_errors(sum_errors(depth, truth))
+
+    first, second = 2.0 * math.e - 2.0, 4.0 / math.e**3 - 4.0
+    assert metrics.squared_relative_m == pytest.approx(
+        (first**2 / 2 + second**2 / 4) / 2, rel=1e-5
+    )
+    assert metrics.log_rmse == pytest.approx(math.sqrt((1 + 9) / 2), rel=1e-6)
+    # The mean logarithm is -1, so the variance is 5 - 1.
+    assert metrics.silog == pytest.approx(100 * 2.0, rel=1e-6)
+
+
+def test_the_widest_threshold_is_the_square_of_one_and_a_quarter():
+    sums = sum_errors(depths(1.5, 1.6, 1 / 1.5, 1 / 1.6), depths(1, 1, 1, 1))
+
+    assert (sums.within_1_25, sums.within_1_25_squared) == (0, 2)
+
+
+def test_a_scale_error_vanishes_by_aligning_and_silog_never_sees_it():
+    truth = depths(1.0, 3.0, 5.0, 2.0)
+
+    plain = mean_errors(sum_errors(1.3 * truth, truth))
+    aligned = mean_errors(sum_errors(align_median(1.3 * truth, truth), truth))
+
+    assert plain.absolute_relative == pytest.approx(0.3, abs=1e-6)
+    assert aligned.absolute_relative == pytest.approx(0.0, abs=1e-6)
+    assert plain.silog == pytest.approx(0.0, abs=1e-3)
+
+
+def test_depth_without_anything_to_align_to_stays_as_it_is():
+    depth = depths(1.0, NAN)
+
+    np.testing.assert_array_equal(align_median(depth, depths(NAN, 1.0)), depth)
+    assert math.isnan(mean_errors(sum_errors(depth, depths(NAN, 1.0))).silog)

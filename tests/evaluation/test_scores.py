@@ -66,3 +66,24 @@ def test_no_keyframe_at_all_gives_nan():
     assert recording.full.keyframes == 0
     assert math.isnan(recording.full.metrics.absolute_relative)
     assert math.isnan(recording.full.median_ratio.median)
+
+
+def test_scale_drift_is_the_spread_of_the_ratios_over_their_median():
+    truth = np.full((4, 5), 2.0, np.float32)
+    scores = [
+        score_keyframe(
+            stamp_ns=number,
+            keyframe=number,
+            dense_depth_m=truth * np.float32(ratio),
+            depth_m=truth * np.float32(ratio),
+            true_depth_m=truth,
+        )
+        for number, ratio in enumerate(np.linspace(1.9, 2.1, 101), start=1)
+    ]
+
+    found = score_recording(scores).published
+
+    assert found.median_ratio.median == pytest.approx(2.0, abs=1e-6)
+    assert found.median_ratio.drift == pytest.approx(0.9 * 0.2 / 2.0, abs=1e-6)
+    assert found.metrics.absolute_relative == pytest.approx(1.0, abs=1e-6)
+    assert found.aligned.absolute_relative == pytest.approx(0.0, abs=1e-6)
