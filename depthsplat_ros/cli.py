@@ -4,7 +4,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -12,9 +12,12 @@ from rich.console import Console
 import depthsplat_ros
 from depthsplat_ros.cli_options import takes_settings
 from depthsplat_ros.errors import DepthSplatError
+from depthsplat_ros.evaluate_command import evaluate
 from depthsplat_ros.fusion import FusionConfig
 from depthsplat_ros.models_command import app as models_app
-from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.render_command import render
+from depthsplat_ros.streaming.config import PRECISIONS, StreamingConfig
+from depthsplat_ros.streaming.scene_config import SceneConfig
 
 WRONG_INPUT = 2
 """Exit status when a file, an option or the output folder cannot be used."""
@@ -24,26 +27,35 @@ NO_DEPTH = 1
 RECORDING = "Recording"
 RECONSTRUCTION = "Reconstruction"
 CLOUD = "Cloud"
+SCENE = "Scene of 3D Gaussians"
 
 OutputOption = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="DIR", help="Folder to fill; made if need be."),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto (a GPU if one works), cpu, cuda or cuda:N.")]
+PrecisionOption = Annotated[
+    Literal[PRECISIONS],
+    typer.Option(help="How exactly a network computes; auto is fast on a GPU, else float32."),
+]
 
 
 class ErrorLineGroup(typer.core.TyperGroup):
-    """Commands whose errors are one line, for the person who can do something about them."""
+    """Commands whose errors are one line, for the person who can do something about them.
+
+    A list under that line, such as that of weights that do not fit, stays a list.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except DepthSplatError as error:
-            text = " ".join(str(error).split())
-            Console(stderr=True, soft_wrap=True).print(
-                f"error: {text}", style="bold red", markup=False, highlight=False
-            )
+            first_line, *listed = str(error).strip().splitlines() or [type(error).__name__]
+            console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+            console.print(f"error: {' '.join(first_line.split())}", style="bold red")
+            for line in listed:
+                console.print(line.rstrip())
             raise typer.Exit(WRONG_INPUT) from error
 
 
@@ -57,6 +69,8 @@ app = typer.Typer(
 
 
 app.add_typer(models_app, name="models")
+app.command()(evaluate)
+app.command()(render)
 
 
 def _print_version(is_wanted: bool) -> bool:
@@ -79,7 +93,11 @@ def depthsplat(
 
 
 @app.command()
-@takes_settings(streaming=(StreamingConfig, RECONSTRUCTION), fusion=(FusionConfig, CLOUD))
+@takes_settings(
+    streaming=(StreamingConfig, RECONSTRUCTION),
+    fusion=(FusionConfig, CLOUD),
+    scene=(SceneConfig, SCENE),
+)
 def reconstruct(
     bag: Annotated[
         Path,
@@ -96,6 +114,7 @@ def reconstruct(
         ),
     ] = "plane-sweep",
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     maximum_frames: Annotated[
         int | None,
         typer.Option(
@@ -156,14 +175,24 @@ def reconstruct(
             "are in metres.",
         ),
     ] = 1.0,
+    is_scene_wanted: Annotated[
+        bool,
+        typer.Option(
+            "--scene/--no-scene",
+            help="Make scene.ply and novel views of it; takes time and memory.",
+            rich_help_panel=SCENE,
+        ),
+    ] = True,
     streaming: StreamingConfig,
     fusion: FusionConfig,
+    scene: SceneConfig,
 ) -> None:
-    """Depth images, a coloured cloud and figures from a recording.
+    """Depth images, a coloured cloud, a scene of 3D Gaussians and figures from a recording.
 
     The folder gets depth/STAMP.png to look at, depth_raw/STAMP.tiff to compute with (32-bit
-    metres, NaN unknown), cloud.ply, cloud.png, contact_sheet.png, keyframes.json with cameras and
-    poses, and summary.json. If the recording has true depth, the errors against it are printed.
+    metres, NaN unknown), cloud.ply, cloud.png, scene.ply, novel_views.mp4, novel_views.png,
+    contact_sheet.png, keyframes.json with cameras and poses, and summary.json. If the recording
+    has true depth, the errors against it are printed.
     """
     # torch takes seconds to import; --help and wrong options must not wait for it.
     from depthsplat_ros.offline.reconstruct import ReconstructionOrder
@@ -176,6 +205,7 @@ def reconstruct(
         output=output,
         model=model,
         device=device,
+        precision=precision,
         maximum_frames=maximum_frames,
         recording_options=RecordingOptions(
             image_topic=image_topic,
@@ -187,6 +217,7 @@ def reconstruct(
         ),
         streaming=streaming,
         fusion=fusion,
+        scene=scene if is_scene_wanted else None,
     )
     summary = carry_out(order, Console())
     if not summary.counts.reconstructed:

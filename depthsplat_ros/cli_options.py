@@ -35,7 +35,7 @@ def takes_settings(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=field.default,
-                annotation=Annotated[_option_type(field), _option(limits_of(field), title)],
+                annotation=Annotated[_option_type(field), _option(field, title)],
             )
             for config_type, title in groups.values()
             for field in dataclasses.fields(config_type)
@@ -68,11 +68,13 @@ def _option_type(field: "dataclasses.Field[Any]") -> Any:
     return Literal[limits.choices] if limits.choices else type(field.default)
 
 
-def _option(limits: Limits, title: str) -> Any:
+def _option(field: "dataclasses.Field[Any]", title: str) -> Any:
+    limits = limits_of(field)
+    takes_value = limits.choices is None and not isinstance(field.default, bool)
     # The dataclass checks the limits; typer would spend more columns on them than on the names.
     return typer.Option(
         help=f"{limits.description} {_describe_range(limits)}".strip(),
-        metavar="N" if limits.choices is None else None,
+        metavar="N" if takes_value else None,
         rich_help_panel=title,
     )
 

@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
 FOUNDATION = (
     "__init__ errors settings camera frame calibration rectification transform_tree pixel_layout "
-    "pixel_values compressed_image voxel_grid fusion visualisation"
+    "pixel_values compressed_image voxel_grid fusion visualisation gaussians scene_files.*"
 )
 NETWORK = "geometry model.*"
 MESSAGES = "builtin_interfaces diagnostic_msgs geometry_msgs rcl_interfaces sensor_msgs std_msgs"
@@ -33,8 +33,11 @@ TABLE = [
     Row("__init__", "", ""),
     Row("visualisation", FOUNDATION, "cv2 jaxtyping matplotlib numpy"),
     Row(FOUNDATION, FOUNDATION, "cv2 jaxtyping numpy"),
-    # Files are read and fetched in these two alone; the rest of the network is pure.
-    Row("model.checkpoint model.zoo", f"errors {NETWORK}", "huggingface_hub safetensors torch"),
+    # Files are read and fetched in these three alone; the rest of the network is pure.
+    Row("model.zoo", "errors model.config model.traits", "huggingface_hub"),
+    Row("model.checkpoint model.loading", f"errors {NETWORK}", "safetensors torch"),
+    # Kernels are optional: who wants them asks model.acceleration, which imports them by name.
+    Row("model.fused.*", f"errors {NETWORK}", "einops jaxtyping torch triton"),
     Row(NETWORK, f"errors settings {NETWORK}", "einops jaxtyping numpy timm torch"),
     Row(
         "plane_sweep.*",
@@ -44,9 +47,8 @@ TABLE = [
     Row(
         "rendering.*",
         f"rendering.* {FOUNDATION} {NETWORK}",
-        "einops gsplat jaxtyping numpy torch",
+        "gsplat jaxtyping numba numpy torch",
     ),
-    Row("export", f"{FOUNDATION} {NETWORK}", "jaxtyping numpy plyfile torch"),
     Row("recordings.*", f"recordings.* {FOUNDATION}", "cv2 jaxtyping numpy rosbags"),
     Row(
         "simulation.*",
@@ -58,16 +60,17 @@ TABLE = [
         f"streaming.* rendering.* plane_sweep.* {FOUNDATION} {NETWORK}",
         "cv2 einops jaxtyping numpy torch",
     ),
+    Row("input_checks.*", f"input_checks.* {FOUNDATION}", "cv2 jaxtyping numpy"),
     Row(
         "evaluation.* offline.*",
-        "evaluation.* offline.* recordings.* rendering.* simulation.* streaming.* export "
+        "evaluation.* offline.* input_checks.* recordings.* rendering.* simulation.* streaming.* "
         f"{FOUNDATION} {NETWORK}",
-        "cv2 jaxtyping matplotlib numpy plyfile rich torch",
+        "cv2 jaxtyping jinja2 matplotlib numpy plyfile rich scipy torch torchmetrics",
     ),
     Row(
         "cli cli_options *_command",
         "cli_options *_command evaluation.* offline.* recordings.* rendering.* simulation.* "
-        f"streaming.* export {FOUNDATION} model.zoo",
+        f"streaming.* {FOUNDATION} model.zoo",
         "rich typer",
     ),
     # Numpy enters `streaming` and numpy leaves it, so nothing in `ros` needs torch.
@@ -78,8 +81,14 @@ TABLE = [
         f"cv2 jaxtyping numpy rclpy rosbags rosgraph_msgs tf2_msgs tf2_ros {MESSAGES}",
     ),
     Row(
+        "ros.live_evaluation",
+        f"ros.* msg evaluation.live recordings.* {FOUNDATION}",
+        f"numpy rclpy {MESSAGES}",
+    ),
+    Row(
         "ros.*",
-        f"ros.* msg streaming.reconstructor streaming.factory streaming.config {FOUNDATION}",
+        "ros.* msg streaming.reconstructor streaming.factory streaming.config streaming.scene "
+        f"streaming.scene_config rendering input_checks.* {FOUNDATION}",
         "ament_index_python cv_bridge jaxtyping lifecycle_msgs message_filters numpy rclpy "
         f"std_srvs tf2_msgs tf2_ros {MESSAGES}",
     ),

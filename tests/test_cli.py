@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import WallPredictor
+from model.tiny import tiny_model
 from plyfile import PlyData
 from typer.testing import CliRunner
 from wall_bag import WALL_M, WallBag
@@ -15,6 +16,7 @@ from wall_bag import WALL_M, WallBag
 import depthsplat_ros
 from depthsplat_ros.cli import app, main
 from depthsplat_ros.fusion import FusionConfig
+from depthsplat_ros.model.checkpoint import save_depthsplat
 from depthsplat_ros.offline import cloud_picture
 from depthsplat_ros.offline import reconstruct as offline_reconstruct
 from depthsplat_ros.settings import limits_of
@@ -27,8 +29,9 @@ from depthsplat_ros.streaming.reconstructor import StreamingReconstructor
 def run(monkeypatch):
     """Runs the command with a predictor that knows where the wall is."""
 
-    def create(config, *, model, device):
-        return StreamingReconstructor(WallPredictor(WALL_M), config, device=resolve_device(device))
+    def create(config, *, model, device, precision, scene):
+        device = resolve_device(device)
+        return StreamingReconstructor(WallPredictor(WALL_M), config, device=device, scene=scene)
 
     monkeypatch.setattr(offline_reconstruct, "create_reconstructor", create)
     # Large pictures are for eyes; these tests have none.
@@ -226,6 +229,72 @@ def test_an_unknown_model_is_one_line(tmp_path):
     assert "oracle" in error_line(result)
 
 
+def test_a_network_from_a_file_reconstructs(monkeypatch, tmp_path):
+    monkeypatch.setattr(cloud_picture, "PANEL_PX", 100)
+    bag = WallBag(images=5).write(tmp_path / "wall")
+    save_depthsplat(tiny_model(), tmp_path / "own.safetensors")
+    words = ("--model", tmp_path / "own.safetensors", "--device", "cpu", "--precision", "float32")
+    words = ("reconstruct", bag, "-o", tmp_path / "out", "--far-m", "20", "--no-scene", *words)
+
+    result = CliRunner().invoke(app, [str(word) for word in words])
+
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["model"] == str(tmp_path / "own.safetensors")
+    assert summary["counts"]["reconstructed"] == 4
+    for path in (tmp_path / "out" / "depth_raw").iterdir():
+        depth_m = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        # 64x48, of which multiples of 32 are 64x32.
+        assert depth_m.shape == (32, 64)
+        known_m = depth_m[np.isfinite(depth_m)]
+        assert known_m.size > 0.5 * depth_m.size
+        assert 0.5 <= known_m.min() <= known_m.max() <= 20.0
+
+
+def test_missing_weights_are_one_line_with_the_command_that_fetches_them(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEPTHSPLAT_PRETRAINED", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    bag = WallBag().write(tmp_path / "wall")
+    words = ("reconstruct", bag, "-o", tmp_path / "out", "--model", "gs-base-448x768")
+
+    line = error_line(CliRunner().invoke(app, [str(word) for word in words]))
+
+    assert "depthsplat models download gs-base-448x768" in line
+    assert str(tmp_path) in line
+
+
+def test_weights_of_another_network_are_listed_line_by_line(tmp_path):
+    bag = WallBag().write(tmp_path / "wall")
+    path = tmp_path / "depth-small.safetensors"
+    save_depthsplat(tiny_model(), path)
+    whole = path.read_bytes()
+    # A name changed, nothing else: one weight is missing and another has no place.
+    path.write_bytes(whole.replace(b"depth.residual.4.bias", b"depth.residual.4.sias"))
+    words = ("reconstruct", bag, "-o", tmp_path / "out", "--model", path, "--device", "cpu")
+
+    result = CliRunner().invoke(app, [str(word) for word in words])
+
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    first_line, *listed = result.stderr.splitlines()
+    assert first_line.startswith("error: depth-small.safetensors")
+    assert listed == [
+        "missing (1):",
+        "  depth.residual.4.bias",
+        "not part of the network (1):",
+        "  depth.residual.4.sias",
+    ]
+
+
+def test_an_unknown_precision_is_refused_with_the_known_ones(run, tmp_path):
+    result = run("reconstruct", "bag", "-o", tmp_path / "out", "--precision", "int4")
+
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.split())
+    assert all(word in said for word in ("--precision", "auto", "float32", "fast"))
+
+
 def test_version(run):
     assert run("--version").stdout.strip() == f"depthsplat_ros {depthsplat_ros.__version__}"
 
@@ -255,24 +324,3 @@ def test_help_does_not_wait_for_torch():
     # Nor may torch be loaded before main() has told OpenMP to let idle threads sleep.
     code = "import sys, depthsplat_ros.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_models_are_listed_whether_here_or_not(run):
-    result = run("models")
-    assert result.exit_code == 0
-    for word in ("depth-small", "gs-base-448x768", "2-8", "MIT"):
-        assert word in result.output
-
-
-def test_a_model_is_described(run):
-    result = run("models", "info", "depth-small")
-    assert result.exit_code == 0
-    assert "depthsplat-depth-small-352x640-randview2-8-e807bd82.pth" in result.output
-
-
-def test_a_tampered_model_file_is_named(run, tmp_path):
-    path = tmp_path / "depthsplat-depth-small-352x640-randview2-8-e807bd82.pth"
-    path.write_bytes(b"something else")
-    result = run("models", "verify", path)
-    assert result.exit_code == 1
-    assert "its name says e807bd82" in " ".join(result.output.split())

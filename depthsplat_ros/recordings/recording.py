@@ -10,6 +10,9 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from jaxtyping import Float64
+from numpy import ndarray
+
 from depthsplat_ros.calibration import is_rectified_topic
 from depthsplat_ros.recordings.bag import Bag, RecordingError
 from depthsplat_ros.recordings.frame_reader import (
@@ -50,6 +53,19 @@ class Recording:
     def world_frame(self) -> str:
         """The frame in which poses are given."""
         return self._reader.world_frame
+
+    def world_from_camera(self, stamp_ns: int) -> Float64[ndarray, "4 4"]:
+        """The camera's pose at any stamp, not only an image's; scaled as those of the frames.
+
+        Raises:
+            TransformError: if TF does not reach that far.
+        """
+        reader = self._reader
+        pose = reader.index.transforms.lookup(
+            reader.world_frame, reader.camera_frame, stamp_ns=stamp_ns
+        )
+        pose[:3, 3] *= reader.pose_scale
+        return pose
 
     def __len__(self) -> int:
         """Number of images, whether they yield a frame or are skipped."""
