@@ -23,7 +23,7 @@ demo: env  ## the whole chain on a simulated robot; writes output/demo
 		&& python benchmarks/live_replay.py output/demo/recording 2> output/demo/live.log | tee output/demo/live.json
 
 test: env  ## ruff and every test that is not slow; PYTEST_ARGS="-k name" selects
-	@$(ENVIRONMENT) && ruff check && REQUIRE_ROS=1 pytest -m "not slow" $(PYTEST_ARGS)
+	@$(ENVIRONMENT) && ruff check && REQUIRE_ROS=1 pytest -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 lint: env  ## ruff: rules and format
 	@$(ENVIRONMENT) && ruff check && ruff format --check
