@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from depthsplat_ros.model.config import VitConfig
@@ -15,6 +14,9 @@ class SingleViewEncoder(nn.Module):
     """Four feature maps per image, shallow to deep, on the grid of 14-pixel patches."""
 
     def __init__(self, config: VitConfig) -> None:
+        # Takes as long to import as torch; whoever runs no transformer shall not wait for it.
+        from timm.models.vision_transformer import VisionTransformer
+
         super().__init__()
         self.config = config
         self.vit = VisionTransformer(
