@@ -19,9 +19,9 @@ from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 
-# Threads that spin while they wait slow each other down where cores are shared; read by OpenMP
-# when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from depthsplat_ros.threads import settle_threads
+
+settle_threads()  # read by OpenMP when torch is loaded
 
 import numpy as np
 import torch

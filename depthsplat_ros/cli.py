@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `depthsplat`: the same path as the node's, without ROS."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +17,7 @@ from depthsplat_ros.models_command import app as models_app
 from depthsplat_ros.render_command import render
 from depthsplat_ros.streaming.config import PRECISIONS, StreamingConfig
 from depthsplat_ros.streaming.scene_config import SceneConfig
+from depthsplat_ros.threads import settle_threads
 
 WRONG_INPUT = 2
 """Exit status when a file, an option or the output folder cannot be used."""
@@ -253,7 +253,5 @@ def demo(
 
 def main() -> None:
     """Run the command; exit status 0, 1 (no depth) or 2 (wrong input)."""
-    # Threads that wait for work must sleep, or a busy machine makes everything many times slower.
-    # OpenMP reads this when torch is loaded, which the commands do.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settle_threads()  # read by OpenMP when torch is loaded, which the commands do
     app(sys.argv[1:] or ["--help"])

@@ -38,8 +38,8 @@ def _claim_domain():
 
 # Held until the process ends. Each pytest-xdist worker is a process of its own and claims another.
 _DOMAIN_LOCK, _domain = _claim_domain()
-# Read by OpenMP when torch is loaded: idle threads sleep, so that parallel tests do not starve.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read by OpenMP when torch is loaded: tests that share cores starve if threads wait for threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 if not Path("/dev/nvidiactl").exists():
     # Read when Triton is imported, which torch and timm may do: its kernels run on the CPU then.
     os.environ["TRITON_INTERPRET"] = "1"

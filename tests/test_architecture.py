@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
 FOUNDATION = (
     "__init__ errors settings camera frame calibration rectification transform_tree pixel_layout "
-    "pixel_values compressed_image voxel_grid fusion visualisation gaussians scene_files.*"
+    "threads pixel_values compressed_image voxel_grid fusion visualisation gaussians scene_files.*"
 )
 NETWORK = "geometry model.*"
 MESSAGES = "builtin_interfaces diagnostic_msgs geometry_msgs rcl_interfaces sensor_msgs std_msgs"

@@ -137,9 +137,7 @@ class DepthSplatNode(LifecycleNode):
             add_to_scene=self._scene_outputs.take_update,
             report=self._drop,
         )
-        self._scene_outputs.start(
-            device=self._reconstructor.device, wait_for_depth=self._worker.wait_until_idle
-        )
+        self._scene_outputs.start(device=self._reconstructor.device)
         self._assembler = FrameAssembler(
             self,
             self._buffer,

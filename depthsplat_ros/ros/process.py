@@ -2,6 +2,7 @@
 """Running a node as a process: signals end it cleanly, however often they come."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -13,6 +14,9 @@ from rclpy.signals import SignalHandlerOptions
 from depthsplat_ros.errors import DepthSplatError
 
 POLL_PERIOD_S = 0.1
+THREAD_SWITCH_S = 0.0005
+"""For how long one thread may keep the others from running Python; the executor handles hundreds
+of small messages a second, and an inference of a thousand operations asks after each."""
 
 
 def run_node(
@@ -31,6 +35,7 @@ def run_node(
         is_done: asked about ten times a second, and after every callback.
         arguments: ROS arguments; None takes the process's own.
     """
+    sys.setswitchinterval(THREAD_SWITCH_S)
     must_stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: must_stop.set())

@@ -36,9 +36,6 @@ from depthsplat_ros.streaming.scene import Scene, SceneUpdate
 
 logger = logging.getLogger(__name__)
 
-LONGEST_WAIT_S = 0.5
-"""For how long a view may wait for a depth that is being computed, at low rates."""
-
 
 class InactiveError(DepthSplatError):
     """The node has to be activated first."""
@@ -95,7 +92,6 @@ class SceneOutputs:
         self._gaussian_thread: PeriodicThread | None = None
         self._merger: SceneMerger | None = None
         self._keyframes_dropped: Counter[str] = Counter()
-        self._wait_for_depth: Callable[[float], None] = lambda timeout_s: None
         self._view: CurrentView | None = None
         self._is_warm = self._is_unavailable = False
         self._problem = ""
@@ -113,15 +109,13 @@ class SceneOutputs:
         self._novel_view = NovelView(self._node, buffer, warn=self._warn)
         self._gaussian_output = GaussianOutput(self._node, warn=self._warn)
 
-    def start(self, *, device: str, wait_for_depth: Callable[[float], None]) -> None:
+    def start(self, *, device: str) -> None:
         """Start the threads.
 
         Args:
             device: where the scene is rendered.
-            wait_for_depth: returns when no depth is being computed, or after so many seconds.
         """
         self._statistics.reset()
-        self._wait_for_depth = wait_for_depth
         self._is_warm = self._is_unavailable = False
         self._problem, self._last_view_s = "", None
         self._keyframes_dropped.clear()
@@ -231,7 +225,6 @@ class SceneOutputs:
         if not self._is_warm and not self._warm_up():
             return
         period_s = 1 / self._view_config.novel_view_rate_hz
-        self._wait_for_depth(min(period_s, LONGEST_WAIT_S))
         now_s = time.monotonic()
         if self._last_view_s is not None:
             missed = round((now_s - self._last_view_s) / period_s) - 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from depthsplat_ros.ros.statistics import RATE_PERIOD_S, Spread, spread_of
 
 LATE = "late"
-"""Cause of the views whose turn passed while the one before, or a depth, was being computed."""
+"""Cause of the views whose turn passed while the one before was being rendered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,8 +63,6 @@ class Worker:
         self._mailbox: Mailbox[PosedImage] = Mailbox()
         self._must_reset = threading.Event()
         self._job_started_s: float | None = None
-        self._is_idle = threading.Event()
-        self._is_idle.set()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
@@ -73,10 +71,6 @@ class Worker:
         """For how long the current image has been worked on; 0 between images."""
         started_s = self._job_started_s
         return 0.0 if started_s is None else time.monotonic() - started_s
-
-    def wait_until_idle(self, timeout_s: float) -> None:
-        """Return as soon as no image is being worked on, or after so many seconds."""
-        self._is_idle.wait(timeout_s)
 
     def put(self, image: PosedImage) -> None:
         """Leave the newest image; one that nobody has taken yet is lost, and counted."""
@@ -97,7 +91,6 @@ class Worker:
     def _run(self) -> None:
         while (image := self._mailbox.take()) is not None:
             self._job_started_s = time.monotonic()
-            self._is_idle.clear()
             try:
                 self._work(image)
             except DepthSplatError as error:
@@ -107,7 +100,6 @@ class Worker:
                 self._report(FAILURE_CAUSE, f"{type(error).__name__}: {error}")
             finally:
                 self._job_started_s = None
-                self._is_idle.set()
 
     def _work(self, image: PosedImage) -> None:
         if self._must_reset.is_set():

@@ -126,7 +126,10 @@ class Scene:
             )
 
     def add(self, update: SceneUpdate) -> None:
-        """Merge a keyframe, unless the scene was cleared since it was seen; one thread at a time."""
+        """Merge a keyframe; one thread at a time.
+
+        It is left out if the scene was cleared since it was seen.
+        """
         before = self._state
         if update.epoch != before.epoch:
             return
