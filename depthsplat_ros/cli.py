@@ -3,19 +3,30 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 import depthsplat_ros
 from depthsplat_ros.cli_options import takes_settings
+from depthsplat_ros.common_options import (
+    CameraFrameOption,
+    CameraInfoTopicOption,
+    DepthTopicOption,
+    DeviceOption,
+    ImageTopicOption,
+    MaximumFramesOption,
+    PoseScaleOption,
+    PrecisionOption,
+    WorldFrameOption,
+)
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.evaluate_command import evaluate
 from depthsplat_ros.fusion import FusionConfig
 from depthsplat_ros.models_command import app as models_app
 from depthsplat_ros.render_command import render
-from depthsplat_ros.streaming.config import PRECISIONS, StreamingConfig
+from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.scene_config import SceneConfig
 from depthsplat_ros.threads import settle_threads
 
@@ -24,7 +35,6 @@ WRONG_INPUT = 2
 NO_DEPTH = 1
 """Exit status when everything could be read, but not one depth map came out."""
 
-RECORDING = "Recording"
 RECONSTRUCTION = "Reconstruction"
 CLOUD = "Cloud"
 SCENE = "Scene of 3D Gaussians"
@@ -32,11 +42,6 @@ SCENE = "Scene of 3D Gaussians"
 OutputOption = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="DIR", help="Folder to fill; made if need be."),
-]
-DeviceOption = Annotated[str, typer.Option(help="auto (a GPU if one works), cpu, cuda or cuda:N.")]
-PrecisionOption = Annotated[
-    Literal[PRECISIONS],
-    typer.Option(help="How exactly a network computes; auto is fast on a GPU, else float32."),
 ]
 
 
@@ -115,66 +120,13 @@ def reconstruct(
     ] = "plane-sweep",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
-    maximum_frames: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Stop after this many images.",
-            rich_help_panel=RECORDING,
-            show_default="all",
-        ),
-    ] = None,
-    image_topic: Annotated[
-        str | None,
-        typer.Option(
-            help="Image or CompressedImage topic.",
-            rich_help_panel=RECORDING,
-            show_default="found by type",
-        ),
-    ] = None,
-    camera_info_topic: Annotated[
-        str | None,
-        typer.Option(
-            help="CameraInfo topic.",
-            rich_help_panel=RECORDING,
-            show_default="the image topic's sibling",
-        ),
-    ] = None,
-    depth_topic: Annotated[
-        str | None,
-        typer.Option(
-            help="True depth to compare with; '' leaves it out.",
-            rich_help_panel=RECORDING,
-            show_default="found by type",
-        ),
-    ] = None,
-    world_frame: Annotated[
-        str | None,
-        typer.Option(
-            help="Fixed TF frame of the poses.",
-            rich_help_panel=RECORDING,
-            show_default="odom, else map, else the root",
-        ),
-    ] = None,
-    camera_frame: Annotated[
-        str | None,
-        typer.Option(
-            help="TF frame of the camera: x right, y down, z forward.",
-            rich_help_panel=RECORDING,
-            show_default="frame_id of the images",
-        ),
-    ] = None,
-    pose_scale: Annotated[
-        float,
-        typer.Option(
-            min=1e-6,
-            metavar="N",
-            rich_help_panel=RECORDING,
-            help="Metres per unit of the recorded poses. Near, far and the depths that come out "
-            "are in metres.",
-        ),
-    ] = 1.0,
+    maximum_frames: MaximumFramesOption = None,
+    image_topic: ImageTopicOption = None,
+    camera_info_topic: CameraInfoTopicOption = None,
+    depth_topic: DepthTopicOption = None,
+    world_frame: WorldFrameOption = None,
+    camera_frame: CameraFrameOption = None,
+    pose_scale: PoseScaleOption = 1.0,
     is_scene_wanted: Annotated[
         bool,
         typer.Option(

@@ -4,22 +4,33 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from depthsplat_ros.cli_options import takes_settings
+from depthsplat_ros.common_options import (
+    RECORDING,
+    CameraFrameOption,
+    CameraInfoTopicOption,
+    DepthTopicOption,
+    DeviceOption,
+    ImageTopicOption,
+    MaximumFramesOption,
+    PoseScaleOption,
+    PrecisionOption,
+    WorldFrameOption,
+)
 from depthsplat_ros.settings import SettingError
-from depthsplat_ros.streaming.config import PRECISIONS, StreamingConfig
+from depthsplat_ros.streaming.config import StreamingConfig
 
 if TYPE_CHECKING:
     from depthsplat_ros.evaluation.comparison import Change
 
 REGRESSION = 1
 """Exit status when a compared evaluation is worse."""
-RECORDING = "Recording"
 RECONSTRUCTION = "Reconstruction"
 COMPARISON = "Comparison"
 COLOURS = {"better": "green", "worse": "bold red", "missing": "bold red", "same": "dim"}
@@ -30,7 +41,7 @@ def evaluate(
     bags: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[BAG]...",
+            metavar="BAG",
             help="rosbag2 recordings: their folders, or .mcap or .db3 files.",
         ),
     ] = None,
@@ -54,13 +65,8 @@ def evaluate(
             show_default="plane-sweep",
         ),
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto (a GPU if one works), cpu, cuda or cuda:N.")
-    ] = ("auto"),
-    precision: Annotated[
-        Literal[PRECISIONS],
-        typer.Option(help="How exactly a network computes; auto is fast on a GPU, else float32."),
-    ] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     has_novel_views: Annotated[
         bool,
         typer.Option(
@@ -72,40 +78,10 @@ def evaluate(
     is_fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute everything again, even what is finished.")
     ] = False,
-    maximum_frames: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Stop after this many images of each recording.",
-            rich_help_panel=RECORDING,
-            show_default="all",
-        ),
-    ] = None,
-    image_topic: Annotated[
-        str | None,
-        typer.Option(
-            help="Image or CompressedImage topic.",
-            rich_help_panel=RECORDING,
-            show_default="found by type",
-        ),
-    ] = None,
-    camera_info_topic: Annotated[
-        str | None,
-        typer.Option(
-            help="CameraInfo topic.",
-            rich_help_panel=RECORDING,
-            show_default="the image topic's sibling",
-        ),
-    ] = None,
-    depth_topic: Annotated[
-        str | None,
-        typer.Option(
-            help="True depth to compare with; '' leaves it out.",
-            rich_help_panel=RECORDING,
-            show_default="found by type",
-        ),
-    ] = None,
+    maximum_frames: MaximumFramesOption = None,
+    image_topic: ImageTopicOption = None,
+    camera_info_topic: CameraInfoTopicOption = None,
+    depth_topic: DepthTopicOption = None,
     depth_camera_info_topic: Annotated[
         str | None,
         typer.Option(
@@ -114,31 +90,9 @@ def evaluate(
             show_default="the depth topic's sibling",
         ),
     ] = None,
-    world_frame: Annotated[
-        str | None,
-        typer.Option(
-            help="Fixed TF frame of the poses.",
-            rich_help_panel=RECORDING,
-            show_default="odom, else map, else the root",
-        ),
-    ] = None,
-    camera_frame: Annotated[
-        str | None,
-        typer.Option(
-            help="TF frame of the camera: x right, y down, z forward.",
-            rich_help_panel=RECORDING,
-            show_default="frame_id of the images",
-        ),
-    ] = None,
-    pose_scale: Annotated[
-        float,
-        typer.Option(
-            min=1e-6,
-            metavar="N",
-            rich_help_panel=RECORDING,
-            help="Metres per unit of the recorded poses.",
-        ),
-    ] = 1.0,
+    world_frame: WorldFrameOption = None,
+    camera_frame: CameraFrameOption = None,
+    pose_scale: PoseScaleOption = 1.0,
     compared: Annotated[
         tuple[Path, Path] | None,
         typer.Option(

@@ -68,8 +68,8 @@ TABLE = [
         "cv2 jaxtyping jinja2 matplotlib numpy plyfile rich scipy torch torchmetrics",
     ),
     Row(
-        "cli cli_options *_command",
-        "cli_options *_command evaluation.* offline.* recordings.* rendering.* simulation.* "
+        "cli *_options *_command",
+        "*_options *_command evaluation.* offline.* recordings.* rendering.* simulation.* "
         f"streaming.* {FOUNDATION} model.zoo",
         "rich typer",
     ),
