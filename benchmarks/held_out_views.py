@@ -7,7 +7,7 @@
 Every fourth keyframe is kept away from the reconstruction; its picture is then rendered from its
 pose, twice: live, as soon as the next keyframe is merged, and at the end of the recording. PSNR
 and SSIM are those of whole pictures, holes in black included; nothing is aligned, neither poses
-nor exposures. Needs torchmetrics.
+nor exposures.
 """
 
 from dataclasses import dataclass
@@ -16,27 +16,25 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
-from torchmetrics.functional.image import (
-    peak_signal_noise_ratio,
-    structural_similarity_index_measure,
-)
 
+from depthsplat_ros.evaluation.novel_views import (
+    FILLED_OPACITY,
+    hold_out,
+    likeness,
+    view_held_out,
+)
 from depthsplat_ros.frame import Frame
 from depthsplat_ros.recordings import RecordedFrame, RecordingOptions, open_recording
 from depthsplat_ros.streaming.config import StreamingConfig
 from depthsplat_ros.streaming.factory import create_reconstructor
-from depthsplat_ros.streaming.reconstructor import Reconstruction, StreamingReconstructor
+from depthsplat_ros.streaming.reconstructor import StreamingReconstructor
 from depthsplat_ros.streaming.scene import RenderedView
 from depthsplat_ros.streaming.scene_config import SceneConfig
-from depthsplat_ros.streaming.working_size import fit_to_working_size
 
-KEPT_AWAY = 4
 SHEET_ROWS = 6
-COVERED = 0.5
 DIFFERENCE_GAIN = 3
 
 
@@ -63,52 +61,42 @@ class Likeness:
 
 def compare(view: RenderedView, frame: Frame) -> Likeness:
     """PSNR and SSIM."""
-    found, true = (
-        torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
-        for image in (view.colour, frame.image)
-    )
-    is_covered = torch.from_numpy(view.opacity > COVERED).expand(1, 3, -1, -1)
-    return Likeness(
-        psnr_db=float(peak_signal_noise_ratio(found, true, data_range=1.0)),
-        ssim=float(structural_similarity_index_measure(found, true, data_range=1.0)),
-        coverage=float(is_covered.float().mean()),
-        covered_psnr_db=float(
-            peak_signal_noise_ratio(found[is_covered], true[is_covered], data_range=1.0)
+    psnr_db, ssim = likeness(view.colour, frame.image)
+    is_covered = view.opacity > FILLED_OPACITY
+    difference = (view.colour.astype(np.float64) - frame.image)[is_covered] / 255
+    with np.errstate(divide="ignore"):
+        covered_psnr_db = (
+            float(-10 * np.log10(np.square(difference).mean())) if is_covered.any() else np.nan
         )
-        if is_covered.any()
-        else float("nan"),
+    return Likeness(
+        psnr_db=psnr_db,
+        ssim=ssim,
+        coverage=float(is_covered.mean()),
+        covered_psnr_db=covered_psnr_db,
     )
 
 
-def find_kept_away(frames: list[Frame], reconstructor: StreamingReconstructor) -> set[int]:
+def find_kept_away(
+    recorded: list[RecordedFrame], reconstructor: StreamingReconstructor
+) -> frozenset[int]:
     """Stamps of every fourth frame that would become a keyframe; the first is always given."""
-    keyframes = [
-        frame.stamp_ns
-        for frame in frames
-        if reconstructor.push(frame, is_wanted=False).is_keyframe  # type: ignore[union-attr]
-    ]
-    return set(keyframes[KEPT_AWAY - 1 :: KEPT_AWAY])
+    return hold_out(
+        [
+            item.frame.stamp_ns
+            for item in recorded
+            if reconstructor.push(item.frame, is_wanted=False).is_keyframe  # type: ignore[union-attr]
+        ]
+    )
 
 
 def shoot(
-    frames: list[Frame], kept_away: set[int], reconstructor: StreamingReconstructor
+    recorded: list[RecordedFrame],
+    kept_away: frozenset[int],
+    reconstructor: StreamingReconstructor,
 ) -> list[Shot]:
     """Reconstruct without the kept away frames, and render them."""
+    live = list(view_held_out(recorded, kept_away, reconstructor, lambda: None))
     scene = reconstructor.scene
-    assert scene is not None
-    waiting: list[Frame] = []
-    live: list[tuple[Frame, RenderedView]] = []
-    for frame in frames:
-        if frame.stamp_ns in kept_away:
-            traits = reconstructor.traits
-            waiting.append(
-                fit_to_working_size(
-                    frame, reconstructor.config.longer_side_px, traits.size_multiple
-                )
-            )
-        elif isinstance(reconstructor.push(frame), Reconstruction):
-            live += [(each, scene.render(each.camera, each.world_from_camera)) for each in waiting]
-            waiting = []
     return [
         Shot(frame=frame, live=view, final=scene.render(frame.camera, frame.world_from_camera))
         for frame, view in live
@@ -135,15 +123,16 @@ def main(
 ) -> None:
     """Print a table, and draw the pictures side by side."""
     console = Console()
-    recorded = open_recording(bag, RecordingOptions())
-    frames = [item.frame for item in recorded if isinstance(item, RecordedFrame)]
+    recorded = [
+        item for item in open_recording(bag, RecordingOptions()) if isinstance(item, RecordedFrame)
+    ]
 
     def create(scene: SceneConfig | None) -> StreamingReconstructor:
         return create_reconstructor(StreamingConfig(), model=model, device=device, scene=scene)
 
-    kept_away = find_kept_away(frames, create(None))
+    kept_away = find_kept_away(recorded, create(None))
     reconstructor = create(SceneConfig(scene_maximum_gaussians=3_000_000))
-    shots = shoot(frames, kept_away, reconstructor)
+    shots = shoot(recorded, kept_away, reconstructor)
     scene = reconstructor.scene
     table = Table(title=f"{bag.name}: {len(shots)} views kept away, {len(scene):,} Gaussians")
     for title in ("", "PSNR dB", "median", "SSIM", "covered", "PSNR there"):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of places that took no part in the scene, beside what the camera saw there."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from torchmetrics.functional.image import (
 from depthsplat_ros.frame import Frame
 from depthsplat_ros.recordings import RecordedFrame, RecordedSkip
 from depthsplat_ros.streaming.reconstructor import Reconstruction, StreamingReconstructor
+from depthsplat_ros.streaming.scene import RenderedView
 from depthsplat_ros.streaming.working_size import fit_to_working_size
 
 HELD_OUT_EVERY = 4
@@ -87,24 +88,10 @@ def render_held_out(
     Returns:
         None if not one view could be rendered.
     """
-    scene = reconstructor.scene
-    assert scene is not None, "the reconstructor must keep a scene"
-    waiting: list[Frame] = []
-    rendered: list[_Rendered] = []
-    for item in recorded:
-        on_image()
-        if isinstance(item, RecordedSkip):
-            continue
-        if item.frame.stamp_ns in held_out:
-            config, traits = reconstructor.config, reconstructor.traits
-            waiting.append(
-                fit_to_working_size(item.frame, config.longer_side_px, traits.size_multiple)
-            )
-        elif isinstance(reconstructor.push(item.frame), Reconstruction):
-            for frame in waiting:
-                view = scene.render(frame.camera, frame.world_from_camera)
-                rendered.append(_score(frame, view.colour, view.opacity))
-            waiting = []
+    rendered = [
+        _score(frame, view.colour, view.opacity)
+        for frame, view in view_held_out(recorded, held_out, reconstructor, on_image)
+    ]
     if not rendered:
         return None
     return NovelViews(
@@ -116,6 +103,34 @@ def render_held_out(
         ),
         shown=_choose(rendered),
     )
+
+
+def view_held_out(
+    recorded: Iterable[RecordedFrame | RecordedSkip],
+    held_out: Collection[int],
+    reconstructor: StreamingReconstructor,
+    on_image: Callable[[], None],
+) -> Iterator[tuple[Frame, RenderedView]]:
+    """Each held-out frame at working size, and what the scene shows in its place.
+
+    The arguments are those of `render_held_out`.
+    """
+    scene = reconstructor.scene
+    assert scene is not None, "the reconstructor must keep a scene"
+    waiting: list[Frame] = []
+    for item in recorded:
+        on_image()
+        if isinstance(item, RecordedSkip):
+            continue
+        if item.frame.stamp_ns in held_out:
+            config, traits = reconstructor.config, reconstructor.traits
+            waiting.append(
+                fit_to_working_size(item.frame, config.longer_side_px, traits.size_multiple)
+            )
+        elif isinstance(reconstructor.push(item.frame), Reconstruction):
+            for frame in waiting:
+                yield frame, scene.render(frame.camera, frame.world_from_camera)
+            waiting = []
 
 
 def likeness(
