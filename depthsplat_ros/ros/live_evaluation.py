@@ -171,12 +171,8 @@ class LiveEvaluation(Node):
             settings={"rate": self._config.rate, "window_views": status.window_size},
             images=len(self._image_heard_s),
             keyframes=status.keyframes,
-            skipped=dict(
-                zip(status.skipped_reasons, map(int, status.skipped_counts), strict=True)
-            ),
-            dropped=dict(
-                zip(status.dropped_reasons, map(int, status.dropped_counts), strict=True)
-            ),
+            skipped=_counts(status.skipped_reasons, status.skipped_counts),
+            dropped=_counts(status.dropped_reasons, status.dropped_counts),
             latency_s=self._latency_s,
             played_s=self._last_heard_s - begun_s,
         )

@@ -4,11 +4,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from jaxtyping import Float64
 from numpy import ndarray
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
@@ -18,8 +16,8 @@ from tf2_ros import Buffer, TransformBroadcaster
 from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.ros import messages
 from depthsplat_ros.ros.config import NodeConfig
+from depthsplat_ros.ros.lazy_topics import LazyTopics
 from depthsplat_ros.ros.poses import MissingPose, look_up_newest_pose
-from depthsplat_ros.ros.qos import OUTPUT_QOS, qos_event_callbacks
 from depthsplat_ros.ros.scene_messages import transform_message
 from depthsplat_ros.ros.virtual_camera import (
     CurrentView,
@@ -64,16 +62,7 @@ class NovelView:
         """Create the publishers; `warn` receives what an operator should know."""
         self._node = node
         self._buffer = buffer
-        self._warn = warn
-        self._publishers = {
-            name: node.create_lifecycle_publisher(
-                message_type,
-                f"~/{name}",
-                OUTPUT_QOS,
-                event_callbacks=qos_event_callbacks(name, warn),
-            )
-            for name, message_type in TOPICS.items()
-        }
+        self._topics = LazyTopics(node, TOPICS, warn=warn)
         self._broadcaster = TransformBroadcaster(node)
         name = node.get_fully_qualified_name().strip("/").replace("/", "_")
         self.own_frame = f"{name}_novel_view_optical_frame"
@@ -81,7 +70,7 @@ class NovelView:
 
     def is_wanted(self) -> bool:
         """Whether anybody listens to any of it."""
-        return any(publisher.get_subscription_count() for publisher in self._publishers.values())
+        return self._topics.are_wanted()
 
     def publish(
         self,
@@ -117,8 +106,7 @@ class NovelView:
 
     def close(self) -> None:
         """Destroy the publishers."""
-        for publisher in self._publishers.values():
-            self._node.destroy_lifecycle_publisher(publisher)
+        self._topics.close()
         self._node.destroy_publisher(self._broadcaster.pub_tf)
 
     def _choose_stand(
@@ -166,16 +154,9 @@ class NovelView:
         )
 
     def _send(self, rendered: RenderedView, camera_info: CameraInfo, header: Header) -> None:
-        makers: dict[str, Callable[[], Any]] = {
+        makers = {
             "novel_view/image": lambda: messages.colour_message(rendered.colour, header),
             "novel_view/camera_info": lambda: camera_info,
             "novel_view/depth": lambda: messages.depth_message(rendered.depth_m, "32FC1", header),
         }
-        for name, make in makers.items():
-            publisher = self._publishers[name]
-            if publisher.get_subscription_count() == 0:
-                continue
-            try:
-                publisher.publish(make())
-            except rclpy_implementation.RCLError as error:
-                self._warn(f"~/{name} could not be published: {error}")
+        self._topics.publish(makers)

@@ -440,7 +440,7 @@ def test_the_lifecycle_can_be_walked_with_views_being_rendered(graph):
             and all(node.count_subscribers(topic) for topic in VIEWS)
             and all(
                 publisher.get_subscription_count()
-                for publisher in node._scene_outputs._novel_view._publishers.values()
+                for publisher in node._scene_outputs._novel_view._topics._publishers.values()
             )
         ),
         "everything is connected again",
