@@ -13,12 +13,15 @@ from depthsplat_ros.model.types import ViewFeatures
 from depthsplat_ros.streaming import overlap
 from depthsplat_ros.streaming.config import StreamingConfig
 
-IDEAL_PARALLAX_DEG = 1.0
-"""From here on more parallax no longer adds precision that matters."""
-WIDE_PARALLAX_DEG = 15.0
-"""From here on views look too different to match well."""
-LOST_PARALLAX_DEG = 40.0
-"""From here on a view is of no use."""
+PARALLAX_DEG = (0.0, 1.5, 5.0, 15.0, 40.0)
+PARALLAX_WORTH = (0.0, 1.0, 1.0, 0.1, 0.0)
+"""How well a point is measured from an angle this different, linear in between.
+
+Tried on pairs of views, the share of points within 10 % of their true depth rises until 2 degrees,
+falls beyond 8 and is halved at 20. Here worth falls earlier, for parallax is judged at a few
+depths for the whole image, and what lies nearer sees the views farther apart. Wide views stay a
+last resort: where keyframes are sparse there is nothing else.
+"""
 SATISFACTION = 0.6
 """Share of a point's need for views that one view at its best fulfils."""
 
@@ -95,9 +98,4 @@ def worth_of_partner(
     )
     if np.median(parallaxes_deg[is_seen]) < config.minimum_parallax_deg:
         return np.zeros(len(points))
-    precision = np.interp(
-        parallaxes_deg,
-        (0.0, IDEAL_PARALLAX_DEG, WIDE_PARALLAX_DEG, LOST_PARALLAX_DEG),
-        (0.0, 1.0, 1.0, 0.0),
-    )
-    return np.where(is_seen, precision, 0.0)
+    return np.where(is_seen, np.interp(parallaxes_deg, PARALLAX_DEG, PARALLAX_WORTH), 0.0)

@@ -35,6 +35,19 @@ def test_an_older_keyframe_with_baseline_beats_the_latest_without():
     assert chosen(held, -1, window_views=2) == [0, 3]
 
 
+def test_a_moderate_baseline_beats_a_wide_one():
+    # At 5, 3 and 2 m, 0.06 m gives 0.7, 1.1 and 1.7 degrees; 0.5 m gives 6, 9 and 14, and what
+    # stands nearer than these depths would be seen from too far aside to match.
+    held = keyframes(make_pose(x_m=-0.5, yaw_deg=8.0), make_pose(x_m=-0.06), make_pose())
+    assert chosen(held, -1, window_views=2) == [1, 2]
+
+
+def test_a_wide_baseline_serves_where_nothing_better_does():
+    # 20 degrees at 5 m, 31 at 3 m.
+    held = keyframes(make_pose(x_m=-1.8, yaw_deg=30.0), make_pose())
+    assert chosen(held, -1, window_views=2) == [0, 1]
+
+
 def test_a_keyframe_that_sees_the_uncovered_border_is_chosen_over_one_more_of_the_same():
     # The camera turned right: 1 and 2 miss the right edge of the newest; 0 had seen it.
     held = keyframes(
