@@ -1,26 +1,27 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Faster twins of two parts of the network, for training on GPUs in bfloat16.
+"""Faster twins of some parts of the network, for training on GPUs in bfloat16.
 
 Matching along depth hypotheses (`cost_volume.match_views`) without warped copies of the features,
-and normalisation (`GroupNorm`, `instance_norm`) without copies between memory layouts. The network
-itself does not change: `accelerate` replaces the functions it calls.
+normalisation with the activation after it, resizing and repeated borders; maps stay channels-last
+in memory. The network itself does not change: `accelerate` replaces the functions it calls.
 """
 
 import ctypes
-import types
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthsplat_ros.errors import DepthSplatError
-from depthsplat_ros.model import depth, layers
+from depthsplat_ros.model import backbone, cost_volume, depth, dpt, layers, resizing
 from depthsplat_ros.model.cost_volume import ALL_VIEWS, reference_to_neighbour
+from depthsplat_ros.model.layers import Activation
 from training import native
 
 LARGEST_DIFFERENCE = 0.03
 """Twins further than this from PyTorch's float32 are not used; bfloat16 alone makes 0.005."""
-_EPSILON = 1e-5
+_ACTIVATIONS: tuple[Activation, ...] = ("none", "relu", "gelu", "silu")
+"""In the order of the kernels."""
 
 
 class KernelError(DepthSplatError):
@@ -37,17 +38,38 @@ def accelerate(device: torch.device) -> dict[str, float]:
         BuildError: if they cannot be compiled.
     """
     _library()
-    differences = {"match": _compare_matching(device), "norm": _compare_norms(device)}
-    if differences["match"] < LARGEST_DIFFERENCE:
-        depth.match_views = match_views
-    if differences["norm"] < LARGEST_DIFFERENCE:
-        nn.GroupNorm.forward = lambda self, x: normalise(
-            x, self.num_groups, self.weight, self.bias
-        )
-        functions = types.SimpleNamespace(**vars(F))
-        functions.instance_norm = lambda x: normalise(x, x.shape[1], None, None)
-        layers.F = functions
+    twins = {
+        "match": (_compare_matching, _use_matching),
+        "norm": (_compare_norms, _use_norms),
+        "resize": (_compare_resizing, _use_resizing),
+        "border": (_compare_borders, _use_borders),
+    }
+    differences = {}
+    for name, (compare, use) in twins.items():
+        differences[name] = compare(device)
+        if differences[name] < LARGEST_DIFFERENCE:
+            use()
     return differences
+
+
+def _use_matching() -> None:
+    depth.match_views = match_views
+    depth.share_of_witnesses = share_of_witnesses
+
+
+def _use_norms() -> None:
+    layers.GroupNorm.forward = lambda self, x, activation="none": normalise(
+        x, self.num_groups, self.weight, self.bias, activation
+    )
+    backbone.instance_norm = instance_norm
+
+
+def _use_resizing() -> None:
+    dpt.resize = resize
+
+
+def _use_borders() -> None:
+    layers.Convolution._conv_forward = _convolve
 
 
 def match_views(
@@ -77,14 +99,76 @@ def match_views(
     return scores.unflatten(0, (batch, views))
 
 
-def normalise(x: Tensor, group_count: int, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    """Group normalisation; with as many groups as channels, instance normalisation."""
+def share_of_witnesses(
+    neighbours: Tensor,
+    intrinsics_px: Tensor,
+    world_from_camera: Tensor,
+    inverse_depths: Tensor,
+    height: int,
+    width: int,
+    references: slice = ALL_VIEWS,
+) -> Tensor:
+    """See `cost_volume.share_of_witnesses`; no gradient flows to the hypotheses."""
+    assert references == ALL_VIEWS, "in training every view is a reference"
+    matrix, offset = reference_to_neighbour(intrinsics_px, world_from_camera, neighbours)
+    batch, views, candidates = inverse_depths.shape[:3]
+    shares = matrix.new_empty((batch, views, candidates, height, width))
+    _call(
+        "match_witnesses",
+        (
+            None,
+            matrix.contiguous(),
+            offset.contiguous(),
+            inverse_depths.detach().float().contiguous(),
+            None,
+        ),
+        (
+            *(batch * views, neighbours.shape[-1], candidates, height, width),
+            *(0, int(inverse_depths.shape[-1] != 1)),
+        ),
+        shares,
+    )
+    return shares
+
+
+def normalise(
+    x: Tensor,
+    group_count: int,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    activation: Activation = "none",
+) -> Tensor:
+    """Group normalisation and activation; with a group per channel, instance normalisation."""
     if x.dtype != torch.bfloat16 or x.ndim != 4:
-        return F.group_norm(x, group_count, weight, bias, _EPSILON)
-    return _Normalise.apply(x, group_count, weight, bias)
+        return layers._ACTIVATIONS[activation](F.group_norm(x, group_count, weight, bias))
+    return _Normalise.apply(x, group_count, weight, bias, activation)
 
 
-_plain_match_views = depth.match_views
+def instance_norm(
+    x: Tensor, activation: Activation = "none", residual: Tensor | None = None
+) -> Tensor:
+    """See `layers.instance_norm`."""
+    x = normalise(x, x.shape[1], None, None, activation)
+    return x if residual is None else F.relu(residual + x)
+
+
+def resize(values: Tensor, size: tuple[int, int], *, is_stretched: bool = True) -> Tensor:
+    """See `resizing.resize`."""
+    factor = size[0] // values.shape[-2]
+    if values.dtype != torch.bfloat16 or is_stretched:
+        return resizing.resize(values, size, is_stretched=is_stretched)
+    return _Mapping.apply(values, "grow", factor, tuple(size))
+
+
+def _convolve(self: layers.Convolution, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if self.padding_mode != "replicate" or x.dtype != torch.bfloat16 or x.shape[1] % 2:
+        return nn.Conv2d._conv_forward(self, x, weight, bias)
+    assert self.padding == (1, 1)
+    size = (x.shape[-2] + 2, x.shape[-1] + 2)
+    return F.conv2d(_Mapping.apply(x, "pad", 1, size), weight, bias, self.stride)
+
+
+_plain_match_views = cost_volume.match_views
 
 
 class _Match(torch.autograd.Function):
@@ -113,55 +197,61 @@ class _Match(torch.autograd.Function):
 
 class _Normalise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, group_count, weight, bias):  # noqa: ANN001, ANN205
+    def forward(ctx, x, group_count, weight, bias, activation):  # noqa: ANN001, ANN205
         x = x.contiguous(memory_format=torch.channels_last)
         images, channels, height, width = x.shape
+        ctx.shape = (images, height * width, channels, group_count, _ACTIVATIONS.index(activation))
         sums = x.new_zeros((images, channels, 2), dtype=torch.float32)
-        _call("norm_sums", (x, None), (images, height * width, channels), sums)
-        size = channels // group_count
-        count = height * width * size
-        mean, square = (sums.view(images, group_count, size, 2).sum(2) / count).unbind(-1)
-        deviation = (square - mean * mean).clamp(min=0).add(_EPSILON).rsqrt()
-        mean, deviation = (values.repeat_interleave(size, dim=1) for values in (mean, deviation))
-        scale = deviation if weight is None else deviation * weight.float()
-        shift = -mean * scale if bias is None else bias.float() - mean * scale
+        numbers = x.new_empty((4, images, channels), dtype=torch.float32)
         result = torch.empty_like(x)
-        shape = (images, height * width, channels)
-        _call("norm_apply", (x, None, scale.contiguous(), shift.contiguous(), None), shape, result)
-        ctx.save_for_backward(x, mean, deviation, weight)
-        ctx.size = size
+        _call("norm_forward", (x, weight, bias), ctx.shape, sums, numbers, result)
+        ctx.save_for_backward(x, weight, numbers)
         return result
 
     @staticmethod
     def backward(ctx, slopes):  # noqa: ANN001, ANN205
-        x, mean, deviation, weight = ctx.saved_tensors
+        x, weight, numbers = ctx.saved_tensors
         slopes = slopes.contiguous(memory_format=torch.channels_last)
-        images, channels, height, width = x.shape
-        shape = (images, height * width, channels)
+        images, channels = x.shape[:2]
         sums = x.new_zeros((images, channels, 2), dtype=torch.float32)
-        _call("norm_sums", (x, slopes), shape, sums)
-        plain = sums[..., 0]
-        normed = (sums[..., 1] - mean * plain) * deviation
-        gain = 1.0 if weight is None else weight.float()
-        count = height * width * ctx.size
-        group_plain, group_normed = (
-            (values * gain)
-            .view(images, -1, ctx.size)
-            .sum(-1)
-            .div(count)
-            .repeat_interleave(ctx.size, dim=1)
-            for values in (plain, normed)
-        )
-        # dx = deviation * (gain * g - mean(gain g) - normed x * mean(gain g normed x))
-        tilt = deviation * deviation * group_normed
-        shift = deviation * group_plain - mean * tilt
-        scale = (deviation * gain).contiguous()
+        bends = x.new_empty((2, images, channels), dtype=torch.float32)
+        own = None if weight is None else x.new_zeros((2, channels), dtype=torch.float32)
         result = torch.empty_like(x)
-        tensors = (x, slopes, scale, shift.contiguous(), tilt.contiguous())
-        _call("norm_apply", tensors, shape, result)
-        if weight is None:
-            return result, None, None, None
-        return result, None, normed.sum(0).to(weight.dtype), plain.sum(0).to(weight.dtype)
+        rows = (None, None) if own is None else own.unbind()
+        tensors = (x, slopes, weight, numbers)
+        _call("norm_backward", tensors, ctx.shape, sums, bends, result, *rows)
+        if own is None:
+            return result, None, None, None, None
+        own = own.to(weight.dtype)
+        return result, None, own[0], own[1], None
+
+
+class _Mapping(torch.autograd.Function):
+    """Channels-last maps gathered from maps of another size."""
+
+    @staticmethod
+    def forward(ctx, x, name, factor, size):  # noqa: ANN001, ANN205
+        x = x.contiguous(memory_format=torch.channels_last)
+        images, channels, height, width = ctx.shape = x.shape
+        ctx.name, ctx.factor = name, factor
+        result = _empty_map((images, channels, *size), x)
+        _call(f"{name}_forward", (x,), (images, height, width, channels, factor), result)
+        return result
+
+    @staticmethod
+    def backward(ctx, slopes):  # noqa: ANN001, ANN205
+        slopes = slopes.contiguous(memory_format=torch.channels_last)
+        images, channels, height, width = ctx.shape
+        result = _empty_map(ctx.shape, slopes)
+        sizes = (images, height, width, channels, ctx.factor)
+        _call(f"{ctx.name}_backward", (slopes,), sizes, result)
+        return result, None, None, None
+
+
+def _empty_map(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    return torch.empty(
+        shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
 
 
 def _compare_matching(device: torch.device) -> float:
@@ -185,6 +275,9 @@ def _compare_matching(device: torch.device) -> float:
             )
             (gradient,) = torch.autograd.grad(scores, features, slopes)
             results.append((scores.detach(), gradient))
+        geometry = (neighbours, intrinsics.expand(2, 3, 3, 3), poses, inverse_depths, 24, 32)
+        results[0] += (share_of_witnesses(*geometry),)
+        results[1] += (cost_volume.share_of_witnesses(*geometry),)
         worst = max(worst, *(_difference(a, b) for a, b in zip(*results, strict=True)))
     return worst
 
@@ -192,21 +285,65 @@ def _compare_matching(device: torch.device) -> float:
 def _compare_norms(device: torch.device) -> float:
     generator = torch.Generator(device).manual_seed(0)
     worst = 0.0
-    for channels, groups, is_affine in ((48, 48, False), (80, 8, True), (40, 8, True)):
+    for channels, groups, activation in (
+        (48, 48, "relu"), (80, 8, "gelu"), (40, 8, "silu"), (160, 8, "silu"), (80, 8, "none"),
+    ):  # fmt: skip
         values = torch.randn((6, channels, 40, 56), device=device, generator=generator) * 2 + 1
-        slopes = torch.randn(values.shape, device=device, generator=generator)
         gains = torch.randn((2, channels), device=device, generator=generator)
-        results = []
-        for twin, dtype in ((normalise, torch.bfloat16), (F.group_norm, torch.float32)):
-            inputs = [values.bfloat16().to(dtype).detach().requires_grad_()]
-            if is_affine:
-                inputs += [row.bfloat16().to(dtype).detach().requires_grad_() for row in gains]
-            weight, bias = inputs[1:] if is_affine else (None, None)
-            result = twin(inputs[0], groups, weight, bias)
-            gradients = torch.autograd.grad(result, inputs, slopes.bfloat16().to(dtype))
-            results.append((result.detach(), *gradients))
-        worst = max(worst, *(_difference(a, b) for a, b in zip(*results, strict=True)))
+
+        def plain(x, *rows, groups=groups, activation=activation):  # noqa: ANN001, ANN002, ANN202
+            return layers._ACTIVATIONS[activation](F.group_norm(x, groups, *rows))
+
+        def twin(x, *rows, groups=groups, activation=activation):  # noqa: ANN001, ANN002, ANN202
+            return normalise(x, groups, *(rows or (None, None)), activation)
+
+        inputs = [values] if groups == channels else [values, *gains]
+        worst = max(worst, _compare(twin, plain, inputs, generator))
     return worst
+
+
+def _compare_resizing(device: torch.device) -> float:
+    generator = torch.Generator(device).manual_seed(0)
+    values = torch.randn((3, 32, 12, 20), device=device, generator=generator)
+    return max(
+        _compare(
+            lambda x, f=factor: resize(x, (f * 12, f * 20), is_stretched=False),
+            lambda x, f=factor: resizing.resize(x, (f * 12, f * 20), is_stretched=False),
+            [values],
+            generator,
+        )
+        for factor in (2, 4)
+    )
+
+
+def _compare_borders(device: torch.device) -> float:
+    generator = torch.Generator(device).manual_seed(0)
+    values = torch.randn((3, 32, 12, 20), device=device, generator=generator)
+    return _compare(
+        lambda x: _Mapping.apply(x, "pad", 1, (14, 22)),
+        lambda x: F.pad(x, (1, 1, 1, 1), mode="replicate"),
+        [values],
+        generator,
+    )
+
+
+def _compare(
+    twin: Callable[..., Tensor],
+    plain: Callable[..., Tensor],
+    inputs: list[Tensor],
+    generator: torch.Generator,
+) -> float:
+    """Largest relative difference of result and gradients: bfloat16 against float32."""
+    results = []
+    slopes = None
+    for function, dtype in ((twin, torch.bfloat16), (plain, torch.float32)):
+        own = [values.bfloat16().to(dtype).detach().requires_grad_() for values in inputs]
+        result = function(*own)
+        if slopes is None:
+            slopes = torch.randn(result.shape, device=result.device, generator=generator)
+        gradients = torch.autograd.grad(result, own, slopes.bfloat16().to(dtype))
+        results.append((result.detach(), *gradients))
+    return max(_difference(a, b) for a, b in zip(*results, strict=True))
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:
@@ -226,14 +363,15 @@ _loaded: ctypes.CDLL | None = None
 
 
 def _call(
-    name: str, tensors: tuple[Tensor | None, ...], shape: tuple[int, ...], *results: Tensor
+    name: str, tensors: tuple[Tensor | None, ...], shape: tuple[int, ...], *results: Tensor | None
 ) -> None:
     stream = torch.cuda.current_stream().cuda_stream
     status = getattr(_library(), name)(
-        *(ctypes.c_void_p(0 if values is None else values.data_ptr()) for values in tensors),
-        *shape,
-        *(ctypes.c_void_p(values.data_ptr()) for values in results),
-        ctypes.c_void_p(stream),
+        *map(_address, tensors), *shape, *map(_address, results), ctypes.c_void_p(stream)
     )
     if status:
         raise KernelError(f"{name} failed with CUDA error {status} for sizes {shape}")
+
+
+def _address(values: Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(0 if values is None else values.data_ptr())

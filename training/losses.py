@@ -18,6 +18,9 @@ class LossWeights:
     """Shares of the parts of the loss."""
 
     inverse_depth: float = 4.0
+    softening: float = 0.01
+    """Of logarithms, over the range of inverse depth: about a step of the coarsest hypotheses.
+    Without it what lies farther than parallax can tell would drown all else."""
     gradient: float = 0.5
     coarse: float = 0.6
     """Of each matching scale's own depth, against that of the full-size depth."""
@@ -64,14 +67,14 @@ class Stage:
     inverse_depth: Float[Tensor, "batch view height width"]
 
 
-def total_loss(
+def loss_parts(
     stages: Sequence[Stage],
     inverse_depth: Float[Tensor, "batch view height width"],
     confidence_logit: Float[Tensor, "batch view height width"],
     truth: Truth,
     weights: LossWeights,
-) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-    """The loss, and its parts by name for the curves."""
+) -> dict[str, Tensor]:
+    """The loss by name of its parts; "loss" is their sum."""
     parts = {
         "depth": depth_loss(inverse_depth, truth, weights),
         "confidence": weights.confidence * confidence_loss(confidence_logit, inverse_depth, truth),
@@ -80,14 +83,15 @@ def total_loss(
         coarse = truth.at_stride(stage.stride)
         parts[f"depth{index}"] = weights.coarse * depth_loss(stage.inverse_depth, coarse, weights)
         parts[f"candidates{index}"] = weights.candidates * candidate_loss(stage, coarse)
-    return sum(parts.values()), {name: value.detach() for name, value in parts.items()}
+    return parts | {"loss": sum(parts.values())}
 
 
 def depth_loss(
     inverse_depth: Float[Tensor, "batch view height width"], truth: Truth, weights: LossWeights
 ) -> Float[Tensor, ""]:
     """Differences of log depth, of inverse depth over its range, and of slopes of log depth."""
-    log_error = (inverse_depth.clamp(min=1e-6) / truth.inverse_depth).log()
+    soft = weights.softening * truth.range
+    log_error = ((inverse_depth + soft) / (truth.inverse_depth + soft)).log()
     share_error = (inverse_depth - truth.inverse_depth) / truth.range
     error = log_error.abs() + weights.inverse_depth * share_error.abs()
     loss = _mean(error, truth.is_valid)

@@ -16,12 +16,15 @@ _COLOURS = [[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]]
 
 
 def photograph(
-    radiance: Float[Tensor, "window view 3 height width"], generator: torch.Generator
+    radiance: Float[Tensor, "window view 3 height width"],
+    generator: torch.Generator,
+    *,
+    drift_share: float = 0.5,
 ) -> Float[Tensor, "window view 3 height width"]:
     """Images in [0, 1] with 8 bits: exposure, lens, motion, noise and compression.
 
-    The exposure suits the window as a whole; each view deviates a little, as automatic exposure
-    and white balance do.
+    The exposure suits the window as a whole; in a share of the windows each view deviates a
+    little, as automatic exposure does, and in as many as automatic white balance does.
     """
     windows, views, _, height, width = radiance.shape
 
@@ -36,11 +39,11 @@ def photograph(
     # A log mean resists the few pixels that show a lamp.
     key = radiance.mean(2, keepdim=True).clamp(min=1e-4).log().mean((1, 3, 4), keepdim=True).exp()
     gain = uniform(*per_window, low=0.10, high=0.32) / key
-    drift = chance(0.5, *per_window) * uniform(*per_view, low=-0.35, high=0.35)
+    drift = chance(drift_share, *per_window) * uniform(*per_view, low=-0.35, high=0.35)
     tint = (
         1
         + 0.12 * (uniform(windows, 1, 3, 1, 1) - 0.5)
-        + chance(0.5, *per_window) * 0.06 * (uniform(windows, views, 3, 1, 1) - 0.5)
+        + chance(drift_share, *per_window) * 0.06 * (uniform(windows, views, 3, 1, 1) - 0.5)
     )
     light = radiance * gain * drift.exp() * tint
     y, x = torch.meshgrid(
@@ -55,11 +58,12 @@ def photograph(
     grain = torch.randn(light.shape, device=light.device, generator=generator)
     light = (light + deviation * grain).clamp(min=0)
     # Highlights roll off in some cameras and clip in others.
-    knee = chance(0.6, *per_window)
+    knee = chance(0.3, *per_window)
     light = knee * (light * (1 + 0.15 * light) / (1 + light * 0.75)) + (1 - knee) * light
     image = light.clamp(1e-5, 1) ** (1 / uniform(*per_window, low=1.9, high=2.5))
-    contrast = uniform(*per_window, low=0.85, high=1.15)
-    saturation = uniform(*per_window, low=0.6, high=1.25) * (1 - chance(0.04, *per_window))
+    image = _stretch(image, uniform, chance)
+    contrast = uniform(*per_window, low=0.85, high=1.3)
+    saturation = uniform(*per_window, low=0.7, high=2.2) * (1 - chance(0.04, *per_window))
     grey = image.mean(2, keepdim=True)
     image = (grey + (image - grey) * saturation - 0.5) * contrast + 0.5
     image = _compress(image.flatten(0, 1).clamp(0, 1), uniform).view_as(image)
@@ -96,24 +100,43 @@ def shake_poses(
     return shaken
 
 
+def _stretch(image: Tensor, uniform, chance) -> Tensor:  # noqa: ANN001 - local functions
+    """Black and white where a camera puts them in most windows: a few percent of the pixels."""
+    windows = len(image)
+    shape = (windows, 1, 1, 1, 1)
+    grey = image[..., ::8, ::8].mean(2).flatten(1).sort(dim=1).values
+    last = grey.shape[1] - 1
+
+    def quantile(low: float, high: float) -> Tensor:
+        place = (uniform(windows, 1, low=low, high=high) * last).long()
+        return grey.gather(1, place).view(shape)
+
+    black, white = quantile(0.005, 0.04), quantile(0.96, 0.997)
+    stretched = (image - black) / (white - black).clamp(min=0.15) * 0.9 + 0.03
+    return torch.where(chance(0.75, *shape) > 0, stretched, image)
+
+
 def _blur(images: Tensor, uniform) -> Tensor:  # noqa: ANN001 - a local function
-    """Defocus and motion: each image convolved with a kernel of its own."""
+    """Defocus, motion and sharpening: each image convolved with a kernel of its own."""
     count, size = len(images), 2 * _BLUR_RADIUS_PX + 1
     steps = torch.arange(-_BLUR_RADIUS_PX, _BLUR_RADIUS_PX + 1, device=images.device).float()
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    sigma = uniform(count, 1, 1, low=0.25, high=0.75)
+    sigma = uniform(count, 1, 1, low=0.1, high=0.65)
     angle = uniform(count, 1, 1, low=0.0, high=math.pi)
     is_moving = (uniform(count, 1, 1) < 0.2).float()
     streak = sigma + is_moving * uniform(count, 1, 1, low=0.0, high=1.6)
     along = x * angle.cos() + y * angle.sin()
     across = y * angle.cos() - x * angle.sin()
     kernel = (-0.5 * ((along / streak) ** 2 + (across / sigma) ** 2)).exp()
-    kernel = (kernel / kernel.sum((1, 2), keepdim=True))[:, None]
+    kernel = kernel / kernel.sum((1, 2), keepdim=True)
+    wide = (-0.5 * (x * x + y * y)).exp()
+    sharpening = (uniform(count, 1, 1) < 0.3) * uniform(count, 1, 1, low=0.2, high=1.0)
+    kernel = ((1 + sharpening) * kernel - sharpening * wide / wide.sum())[:, None]
     padded = F.pad(images, (_BLUR_RADIUS_PX,) * 4, mode="replicate")
     # Channels become the batch and images the channels: one grouped convolution for all.
     blurred = F.conv2d(padded.transpose(0, 1), kernel, groups=count)
     assert kernel.shape[-1] == size
-    return blurred.transpose(0, 1)
+    return blurred.transpose(0, 1).clamp(min=0)
 
 
 def _compress(images: Tensor, uniform) -> Tensor:  # noqa: ANN001 - a local function

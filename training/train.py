@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains `tiny` for some minutes on the GPUs of one host, and goes on where it stopped.
 
-torchrun --nproc_per_node 4 -m training.train RUN --minutes 8 [--real windows.npz]
+torchrun --nproc_per_node 4 -m training.train RUN --minutes 8 [--real windows.npz ...]
 """
 
 import argparse
 import dataclasses
+import datetime
 import json
 import os
 import statistics
@@ -17,12 +18,14 @@ import torch
 import torch.distributed as dist
 
 from depthsplat_ros.model.checkpoint import load_state
-from depthsplat_ros.model.config import TINY, DepthSplatConfig
+from depthsplat_ros.model.config import TINY_DEPTH, DepthSplatConfig
 from depthsplat_ros.model.depthsplat import DepthSplat
+from depthsplat_ros.model.types import Views
 from training import state as states
 from training.acceleration import accelerate
+from training.captured import Gradients, Parts
 from training.forward import ask, initialise
-from training.losses import LossWeights, total_loss
+from training.losses import LossWeights, Truth, loss_parts
 from training.optimisation import OptimisationConfig, rate_at, take_step
 from training.rendering import Renderer
 from training.validation import ValidationSet, figures, held_out_scenes, real_windows, validate
@@ -32,6 +35,8 @@ _STARTED_S = time.monotonic()
 """Of this process, from where its minutes count."""
 _CHECK_EVERY = 10
 """Steps between two looks at the clock, which all devices take together."""
+_LONGEST_WAIT = datetime.timedelta(minutes=2)
+"""For another device; after that the run ends."""
 _SCHEDULED_SHARE = 0.94
 """Of a run's time; the rest goes to validation and saving."""
 
@@ -40,12 +45,12 @@ _SCHEDULED_SHARE = 0.94
 class TrainingConfig:
     """One run."""
 
-    network: DepthSplatConfig = TINY
+    network: DepthSplatConfig = TINY_DEPTH
     windows: WindowsConfig = WindowsConfig()
     optimisation: OptimisationConfig = OptimisationConfig()
     weights: LossWeights = LossWeights()
     start: Path | None = None
-    """Weights to start a new run from, of the same network; None for random ones."""
+    """Weights to start a new run from, of the same depth part; None for random ones."""
     seed: int = 1
     precision: torch.dtype = torch.bfloat16
     validate_every_s: float = 60.0
@@ -67,8 +72,12 @@ class Trainer:
         initialise(self.model)
         if config.start is not None:
             with config.start.open("rb") as file:
-                weights = load_state(file, config.start.name).tensors
-            self.model.load_state_dict({name: values.float() for name, values in weights.items()})
+                given = load_state(file, config.start.name).tensors
+            # A finished network has a Gaussian head besides.
+            own = self.model.state_dict().keys()
+            self.model.load_state_dict(
+                {name: values.float() for name, values in given.items() if name in own}
+            )
         self.model.to(device)
         if states.exists(folder):
             self.state = states.load(folder, device)
@@ -84,28 +93,28 @@ class Trainer:
         self._renderer = Renderer(device, threads=threads)
         source = WindowSource(config.windows, self._renderer, device, self.rank)
         self._steps = source.steps(self.state.step)
+        self._gradients = Gradients(self._loss_parts, list(self.model.parameters()))
         self._sums: dict[str, torch.Tensor] = {}
         self._counted = 0
 
     def step(self) -> torch.Tensor:
         """One step; returns its loss."""
-        views, truth = next(self._steps)
-        for values in self.model.parameters():
-            values.grad = None
+        parts = self._gradients(*next(self._steps))
+        norm = take_step(self.model, self.state, self.config.optimisation)
+        for name, value in (parts | {"norm": norm}).items():
+            self._sums[name] = self._sums.get(name, 0) + value
+        self._counted += 1
+        return parts["loss"]
+
+    def _loss_parts(self, views: Views, truth: Truth) -> Parts:
         opinion = ask(self.model, views)
-        loss, parts = total_loss(
+        return loss_parts(
             opinion.stages,
             opinion.inverse_depth,
             opinion.confidence_logit,
             truth,
             self.config.weights,
         )
-        loss.backward()
-        norm = take_step(self.model, self.state, self.config.optimisation)
-        for name, value in (parts | {"loss": loss.detach(), "norm": norm}).items():
-            self._sums[name] = self._sums.get(name, 0) + value
-        self._counted += 1
-        return loss.detach()
 
     def fit_schedule(self, seconds: float, *, trial_steps: int = 40) -> None:
         """Takes some steps and has the rate reach its end so many seconds after the start."""
@@ -156,17 +165,22 @@ class Trainer:
 def run(trainer: Trainer, sets: list[ValidationSet], *, minutes: float, log: Path) -> None:
     """Steps until the time is over; validates and saves now and then, and at the end."""
     started_s = time.monotonic()
-    before_s, last_s, last_step = trainer.state.seconds, started_s, trainer.state.step
-    minutes -= (started_s - _STARTED_S) / 60
+
+    def clock_s() -> float:
+        """Since the start; the same on all devices, or they would not decide alike."""
+        return _agree(time.monotonic() - started_s, trainer)
+
+    before_s, last_s, last_step = trainer.state.seconds, clock_s(), trainer.state.step
+    available_s = 60 * minutes - _agree(started_s - _STARTED_S, trainer)
     while True:
         trainer.step()
         if trainer.state.step % _CHECK_EVERY:
             continue
-        now_s = _agree(time.monotonic() - started_s, trainer) + started_s
-        is_over = now_s - started_s > 60 * minutes
+        now_s = clock_s()
+        is_over = now_s > available_s
         if now_s - last_s < trainer.config.validate_every_s and not is_over:
             continue
-        trainer.state.seconds = before_s + now_s - started_s
+        trainer.state.seconds = before_s + now_s
         speed = (trainer.state.step - last_step) / (now_s - last_s)
         trainer.save()
         results = trainer.validate(sets)
@@ -184,7 +198,7 @@ def run(trainer: Trainer, sets: list[ValidationSet], *, minutes: float, log: Pat
             _report(line, trainer.rank)
         else:
             trainer.means()
-        last_s, last_step = time.monotonic(), trainer.state.step
+        last_s, last_step = clock_s(), trainer.state.step
         if is_over:
             return
 
@@ -209,8 +223,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of the run's state, made or taken up")
     parser.add_argument("--minutes", type=float, required=True, help="since this command started")
-    parser.add_argument("--real", type=Path, help="windows to validate on, never to train on")
+    parser.add_argument(
+        "--real",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="windows to validate on, never to train on",
+    )
     parser.add_argument("--real-every", type=int, default=1, help="take every n-th of them")
+    parser.add_argument(
+        "--validate-every", type=float, default=60.0, metavar="SECONDS", help="and save the state"
+    )
     parser.add_argument("--peak-rate", type=float, default=OptimisationConfig().peak_rate)
     parser.add_argument(
         "--total-steps",
@@ -218,7 +241,7 @@ def main() -> None:
         help="length of the schedule; by default what fits into these minutes, measured first",
     )
     parser.add_argument(
-        "--start", type=Path, help="weights for a new run; without effect on one taken up"
+        "--from-weights", type=Path, help="weights for a new run; without effect on one taken up"
     )
     parser.add_argument(
         "--pixels-per-step",
@@ -235,7 +258,7 @@ def main() -> None:
         # Products of weights are in bfloat16; those of places need all digits of float32.
         torch.backends.cuda.matmul.allow_tf32 = False
     if "WORLD_SIZE" in os.environ:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_LONGEST_WAIT)
     if device.type == "cuda":
         _report({"differences of the fused kernels": accelerate(device)}, rank)
     config = TrainingConfig(
@@ -245,12 +268,12 @@ def main() -> None:
             **({} if options.total_steps is None else {"total_steps": options.total_steps}),
         ),
         windows=dataclasses.replace(WindowsConfig(), pixels_per_step=options.pixels_per_step),
-        start=options.start,
+        start=options.from_weights,
+        validate_every_s=options.validate_every,
     )
     trainer = Trainer(config, device, options.run)
     sets = [trainer.held_out()]
-    if options.real is not None:
-        sets.append(real_windows(options.real, device, every=options.real_every))
+    sets += [real_windows(path, device, every=options.real_every) for path in options.real]
     options.run.mkdir(parents=True, exist_ok=True)
     if options.total_steps is None:
         trainer.fit_schedule(60 * options.minutes)

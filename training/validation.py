@@ -16,7 +16,7 @@ from training.forward import ask
 from training.rendering import Renderer
 from training.windows import HELD_OUT_SEED, window_of
 
-REAL_NEAR_M, REAL_FAR_M = 0.4, 15.0
+REAL_NEAR_M, REAL_FAR_M = 0.25, 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +53,7 @@ def held_out_scenes(
     seeds = [HELD_OUT_SEED + index for index in range(count)]
     render = renderer.render(renderer.make(seeds, 4, width / height), height, width)
     views, truth = window_of(render, torch.Generator(device).manual_seed(HELD_OUT_SEED))
-    is_known = truth.is_valid[:, 0] & (render.depth_m[:, 0] > 0)
+    is_known = render.depth_m[:, 0] >= views.near_m[:, :1, None]
     return ValidationSet(
         name="scenes",
         views=views,

@@ -15,6 +15,8 @@ from training.losses import Truth
 from training.photography import photograph, shake_poses
 from training.rendering import Render, Renderer, Scenes
 
+_NEAREST_OF_NEAR = 3.0
+"""What is nearer than near should be said to be at near, unless it is this many times nearer."""
 HELD_OUT_SEED = 1 << 31
 """Seeds from here on are never trained on."""
 
@@ -23,8 +25,8 @@ HELD_OUT_SEED = 1 << 31
 class WindowsConfig:
     """What training windows look like."""
 
-    pixels_per_step: int = 48 * 4 * 192 * 256
-    """Of all images of a step on one device; with half of them an H200 waits for Python."""
+    pixels_per_step: int = 32 * 4 * 192 * 256
+    """Of all images of a step on one device."""
     sizes: tuple[tuple[int, int], ...] = ((192, 256), (192, 320), (288, 384))
     """Heights and widths."""
     size_shares: tuple[float, ...] = (0.4, 0.35, 0.25)
@@ -115,7 +117,7 @@ def window_of(render: Render, generator: torch.Generator) -> tuple[Views, Truth]
     inverse_depth = torch.where(is_sky, 0, 1 / render.depth_m.clamp(min=1e-3))
     truth = Truth(
         inverse_depth=inverse_depth.clamp(lowest, highest),
-        is_valid=inverse_depth <= highest,
+        is_valid=inverse_depth <= _NEAREST_OF_NEAR * highest,
         is_seen=render.is_seen | is_sky,
         near_m=near_m,
         far_m=far_m,
@@ -143,18 +145,24 @@ def _choose_range(render: Render, generator: torch.Generator) -> tuple[Tensor, T
     nowhere = depths.new_full((), 60.0)
     depths = torch.where(depths > 0, depths, nowhere).sort(dim=1).values
     last = depths.shape[1] - 1
-    nearest, median, farthest = (depths[:, round(share * last)] for share in (0.005, 0.5, 0.99))
+    nearest, near, median, farthest = (
+        depths[:, round(share * last)] for share in (0.005, 0.02, 0.5, 0.99)
+    )
+
+    def uniform() -> Tensor:
+        return torch.rand(windows, device=depths.device, generator=generator)
 
     def log_uniform(low: float, high: float) -> Tensor:
-        share = torch.rand(windows, device=depths.device, generator=generator)
-        return low * (high / low) ** share
+        return low * (high / low) ** uniform()
 
     near_m = nearest * log_uniform(0.3, 0.95)
+    # Things come nearer than users expect.
+    near_m = torch.where(uniform() < 0.25, near * log_uniform(1.0, 1.6), near_m)
     far_m = torch.maximum(farthest * log_uniform(1.05, 6.0), 4 * near_m).clamp(max=300.0)
-    # What robots run with: the same limits everywhere, if they hold the scene.
-    is_usual = torch.rand(windows, device=depths.device, generator=generator) < 0.4
-    usual_near_m, usual_far_m = log_uniform(0.25, 0.6), log_uniform(10.0, 60.0)
-    fits = is_usual & (nearest > usual_near_m)
+    # What robots run with: the same limits everywhere, if they about hold the scene.
+    is_usual = uniform() < 0.5
+    usual_near_m, usual_far_m = log_uniform(0.15, 0.5), log_uniform(12.0, 40.0)
+    fits = is_usual & (1.6 * near > usual_near_m)
     near_m = torch.where(fits, usual_near_m, near_m)
     far_m = torch.where(fits, torch.maximum(usual_far_m, farthest), far_m)
     return (

@@ -29,7 +29,7 @@ from depthsplat_ros.model.cost_volume import (
 )
 from depthsplat_ros.model.dpt import DptHead
 from depthsplat_ros.model.layers import Convolution, Convolutions, GroupNorm
-from depthsplat_ros.model.resizing import resize
+from depthsplat_ros.model.resizing import choose_nearby, resize
 from depthsplat_ros.model.transformer import MultiViewTransformer
 from depthsplat_ros.model.types import Views
 from depthsplat_ros.model.unet import CrossViewUnet
@@ -112,7 +112,7 @@ class MultiViewDepth(nn.Module):
             nn.GELU(),
             Convolution(half, 16, 3, padding=1, padding_mode="replicate"),
             nn.GELU(),
-            Convolution(16, 2 if config.has_confidence else 1, 1),
+            Convolution(16, sum(_head_outputs(config).values()), 1),
         )
 
     @property
@@ -247,15 +247,22 @@ class MultiViewDepth(nn.Module):
             inputs["inverse_depth"] = share.flatten(0, 1)[:, None].to(self.dtype)
         fused = self.head(stages_of(features, "depth_stage"), inputs)
         outputs = self.residual(fused).float().unflatten(0, near_m.shape)
-        residual = outputs[:, :, 0]
-        inverse_depth = resize(
-            matching.inverse_depth, residual.shape[-2:], is_stretched=has_habits
-        ) + (residual if has_habits else residual * (highest - lowest))
+        widths = _head_outputs(self.config)
+        parts = dict(zip(widths, outputs.split(list(widths.values()), dim=2), strict=True))
+        residual = parts["residual"][:, :, 0]
+        if has_habits:
+            inverse_depth = resize(matching.inverse_depth, residual.shape[-2:]) + residual
+        else:
+            step = (highest - lowest) / (self.config.candidate_count - 1)
+            nearby = choose_nearby(
+                matching.inverse_depth.flatten(0, 1), parts["choice"].flatten(0, 1)
+            )
+            inverse_depth = nearby.view_as(residual) + residual * step
         inverse_depth = inverse_depth.clamp(lowest, highest)
         return Refinement(
             # An overflow must not pass for a depth at an end of the range.
             inverse_depth=inverse_depth.where(residual.isfinite(), torch.nan),
-            confidence_logit=outputs[:, :, 1] if self.config.has_confidence else None,
+            confidence_logit=parts["confidence"][:, :, 0] if "confidence" in parts else None,
         )
 
 
@@ -369,6 +376,16 @@ def imagenet_statistics(device: torch.device, dtype: torch.dtype) -> Float[Tenso
     """Mean and standard deviation of ImageNet's colours in [0, 1]."""
     statistics = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
     return statistics.to(device=device, dtype=dtype)[..., None, None]
+
+
+def _head_outputs(config: DepthSplatConfig) -> dict[str, int]:
+    """Channels at full size, in their order."""
+    outputs = {"residual": 1}
+    if config.has_confidence:
+        outputs["confidence"] = 1
+    if not config.keeps_published_habits:
+        outputs["choice"] = 4
+    return outputs
 
 
 def _per_image(module: nn.Module, values: Tensor) -> Tensor:

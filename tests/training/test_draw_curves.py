@@ -20,6 +20,16 @@ def line(minute, *, real):
     return {"seconds": 60.0 * minute, "step": minute} | dict.fromkeys(NAMES, 1.0 / minute) | sets
 
 
+def picture_line(minute):
+    figures = {"psnr_db": 20.0 + minute, "discs_psnr_db": 20.0}
+    return {"seconds": 60.0 * minute, "step": minute, "loss": 1.0 / minute, "scenes": figures}
+
+
+def test_a_picture_is_drawn_from_the_curve_of_the_gaussian_stage(tmp_path):
+    draw_curves.draw([picture_line(minute) for minute in (1, 2, 3)], tmp_path / "curves.png")
+    assert cv2.imread(str(tmp_path / "curves.png")).std() > 5
+
+
 def test_a_picture_is_drawn_from_the_curve_of_a_run(tmp_path, monkeypatch):
     pictures = []
     for real in (False, True):

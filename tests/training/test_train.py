@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from depthsplat_ros.model.checkpoint import build_depthsplat, load_state
-from depthsplat_ros.model.config import TINY
+from depthsplat_ros.model.config import TINY_DEPTH
 from depthsplat_ros.model.depthsplat import DepthSplat
 from training.forward import ask
 from training.optimisation import OptimisationConfig, rate_at
@@ -17,7 +17,11 @@ from training.train import Trainer, TrainingConfig
 from training.windows import HELD_OUT_SEED, WindowsConfig, plan_step
 
 NETWORK = dataclasses.replace(
-    TINY, cnn_channels=(16, 24, 32), fusion_channels=16, transformer_layers=2, candidate_count=32
+    TINY_DEPTH,
+    cnn_channels=(16, 24, 32),
+    fusion_channels=16,
+    transformer_layers=2,
+    candidate_count=32,
 )
 CONFIG = TrainingConfig(
     network=NETWORK,
@@ -105,7 +109,7 @@ def test_a_new_run_can_start_from_given_weights(make_trainer, renderer, tmp_path
 
 
 def test_every_file_of_a_state_is_small_and_the_parts_make_a_whole(tmp_path):
-    model = DepthSplat(TINY)
+    model = DepthSplat(TINY_DEPTH)
     state = start(model)
     for values in (*state.first_moment.values(), *state.second_moment.values()):
         values.copy_(torch.rand(values.shape))

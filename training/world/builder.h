@@ -16,7 +16,7 @@ struct Builder {
     Vec3 paint(float darkest = 0.03f, float lightest = 0.85f) {
         // Mostly muted: a grey level with a hue of random strength.
         float grey = random.log_between(darkest, lightest);
-        float strength = random.chance(0.25f) ? random.between(0.3f, 0.9f) : random.between(0.0f, 0.25f);
+        float strength = random.chance(0.35f) ? random.between(0.3f, 0.9f) : random.between(0.0f, 0.35f);
         Vec3 hue = vec(random.share(), random.share(), random.share());
         float mean = (hue.x + hue.y + hue.z) / 3.0f + 1e-3f;
         Vec3 colour = mixed(vec(1, 1, 1), hue * (1.0f / mean), strength) * grey;
@@ -32,7 +32,7 @@ struct Builder {
         m.colours[2] = third;
         m.period_m = period_m;
         m.angle = random.chance(0.7f) ? 0.5f * PI * random.below(4) : random.between(0.0f, 2 * PI);
-        m.dirt = random.chance(0.3f) ? 0.0f : random.between(0.0f, 0.35f);
+        m.dirt = random.chance(0.12f) ? 0.0f : random.log_between(0.15f, 2.0f);
         m.pattern = pattern;
         m.seed = random.bits();
         if (random.chance(0.3f)) m.gloss = random.between(0.05f, 0.6f);
@@ -41,8 +41,8 @@ struct Builder {
     }
     int plain(float darkest = 0.03f, float lightest = 0.85f) {
         Vec3 colour = paint(darkest, lightest);
-        return add_material(random.chance(0.5f) ? PLAIN : STAINS, random.log_between(0.05f, 0.8f), colour,
-                            colour * random.between(0.5f, 1.4f), colour);
+        return add_material(random.chance(0.35f) ? PLAIN : STAINS, random.log_between(0.05f, 0.8f), colour,
+                            colour * random.between(0.3f, 1.8f), colour);
     }
     int wood() {
         Vec3 base = mixed(vec(0.45f, 0.28f, 0.14f), vec(0.75f, 0.6f, 0.42f), random.share()) * random.log_between(0.25f, 1.1f);
@@ -61,19 +61,19 @@ struct Builder {
         return material;
     }
     int patterned() {
-        Vec3 first = paint(), second = random.chance(0.5f) ? first * random.between(0.4f, 1.8f) : paint();
+        Vec3 first = paint(), second = random.chance(0.4f) ? first * random.between(0.3f, 2.5f) : paint();
         return add_material(random.below(PATTERN_COUNT), random.log_between(0.03f, 0.8f), first, second, paint());
     }
     int any() {
         float kind = random.share();
-        return kind < 0.35f ? plain() : kind < 0.5f ? wood() : kind < 0.57f ? metal() : patterned();
+        return kind < 0.22f ? plain() : kind < 0.38f ? wood() : kind < 0.44f ? metal() : patterned();
     }
     int cloth() {
         float kind = random.share();
         Vec3 first = paint();
-        if (kind < 0.4f) return plain();
+        if (kind < 0.25f) return plain();
         return add_material(kind < 0.65f ? WEAVE : kind < 0.8f ? STRIPES : kind < 0.9f ? MOTIFS : CLOUDS,
-                            random.log_between(0.01f, 0.25f), first, random.chance(0.6f) ? first * random.between(0.6f, 1.5f) : paint(), paint());
+                            random.log_between(0.01f, 0.25f), first, random.chance(0.6f) ? first * random.between(0.3f, 2.0f) : paint(), paint());
     }
 
     // ------ primitives; sizes are full extents in metres

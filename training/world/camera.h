@@ -48,8 +48,8 @@ BOTH Vec3 shade(const Scene& scene, const Hit& hit, Vec3 o, Vec3 d, float footpr
     return albedo * light + shine;
 }
 
-BOTH Vec3 radiance(const Scene& scene, Vec3 o, Vec3 d, float angle_px, Random& random, int sample) {
-    Hit hit = trace(scene, o, d, 0.0f);
+BOTH Vec3 radiance(const Scene& scene, Vec3 o, Vec3 d, float angle_px, Random& random, int sample, int likely) {
+    Hit hit = trace(scene, o, d, 0.0f, likely);
     if (hit.primitive < 0) return sky_colour(scene, d);
     float distance = hit.distance * length(d);
     Vec3 view = unit(d);
@@ -113,7 +113,7 @@ BOTH Pixel take_pixel(const Scene& scene, int view, int column, int row, int wid
         // A rotated grid: even coverage along both axes.
         float dx = (sample + 0.5f) / samples, dy = ((sample * 2 + 1) % samples + 0.5f) / samples;
         Vec3 d = ray_through(camera, (column + dx) / width, (row + dy) / height);
-        pixel.colour = pixel.colour + radiance(scene, o, d, angle_px, random, sample);
+        pixel.colour = pixel.colour + radiance(scene, o, d, angle_px, random, sample, hit.primitive);
     }
     pixel.colour = pixel.colour * (scene.exposure / samples);
     return pixel;

@@ -25,7 +25,7 @@ BOTH float cloud_noise(Vec3 p, uint32_t seed, float footprint) {
         float visible = clamped(1.5f - 2.0f * footprint * scale, 0.0f, 1.0f);
         if (visible <= 0.0f) break;
         value += amplitude * visible * (lattice_noise(p * scale, seed + octave) - 0.5f);
-        amplitude *= 0.6f;
+        amplitude *= 0.7f;
         scale *= 2.1f;
     }
     return clamped(value, 0.0f, 1.0f);
@@ -171,7 +171,7 @@ BOTH Vec3 pattern_colour(const Material& m, Vec3 solid, float u, float v, float 
         case STAINS: {
             float n = cloud_noise(solid * inverse, m.seed, print);
             float fine = cloud_noise(solid * (inverse * 9.0f), m.seed + 77, print * 9.0f);
-            colour = mixed(m.colours[0], m.colours[1], 0.35f * smooth_step(0.4f, 0.8f, n) + 0.25f * (fine - 0.5f));
+            colour = mixed(m.colours[0], m.colours[1], 0.7f * smooth_step(0.3f, 0.8f, n) + 0.6f * (fine - 0.5f));
             visible = 1.0f;
             break;
         }

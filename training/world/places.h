@@ -11,9 +11,9 @@ struct Place {
 inline int wall_material(Builder& b) {
     Random& r = b.random;
     Vec3 base = b.paint(0.1f, 0.85f);
-    int pattern = r.chance(0.45f) ? (r.chance(0.5f) ? PLAIN : STAINS)
+    int pattern = r.chance(0.25f) ? (r.chance(0.35f) ? PLAIN : STAINS)
                                   : b.pick({BRICKS, TILES, STRIPES, MOTIFS, CLOUDS, WOOD, WEAVE, DOTS, MARBLE});
-    return b.add_material(pattern, r.log_between(0.08f, 0.9f), base, r.chance(0.7f) ? base * r.between(0.6f, 1.3f) : b.paint(), base * r.between(0.3f, 1.2f));
+    return b.add_material(pattern, r.log_between(0.08f, 0.9f), base, r.chance(0.65f) ? base * r.between(0.3f, 2.2f) : b.paint(), base * r.between(0.2f, 1.6f));
 }
 
 inline int floor_material(Builder& b) {
@@ -21,7 +21,7 @@ inline int floor_material(Builder& b) {
     if (r.chance(0.35f)) return b.wood();
     Vec3 base = b.paint(0.05f, 0.7f);
     int pattern = b.pick({TILES, TILES, CLOUDS, SPECKLES, STAINS, CHECKER, WEAVE, MARBLE, PLAIN, STRIPES});
-    return b.add_material(pattern, r.log_between(0.05f, 0.8f), base, base * r.between(0.6f, 1.4f), base * r.between(0.3f, 1.1f));
+    return b.add_material(pattern, r.log_between(0.05f, 0.8f), base, base * r.between(0.3f, 2.2f), base * r.between(0.2f, 1.6f));
 }
 
 // What hangs on a wall; the frame's y points into the room, its origin lies at the wall's foot.
@@ -32,7 +32,7 @@ inline void decorate_wall(Builder& b, Frame wall, float w, float h) {
         b.box(wall.moved(0, 0.01f, 0.05f), w, 0.02f, r.between(0.05f, 0.15f), b.plain());
         b.end_group();
     }
-    int count = r.below(6);
+    int count = r.from_to(1, 8);
     for (int k = 0; k < count; ++k) {
         float x = r.between(-0.42f, 0.42f) * w, z = r.between(0.45f, 0.75f) * h;
         float size = r.between(0.2f, 1.2f), tall = size * r.between(0.5f, 1.6f);
@@ -195,7 +195,7 @@ inline Place build_room(Builder& b, float w, float d, float h, float crowd) {
         b.cable(vec(-w / 2, r.between(-d, d) * 0.4f, h * 0.9f), vec(w / 2, r.between(-d, d) * 0.4f, h * 0.85f), r.between(0.1f, 0.6f), r.between(0.008f, 0.03f), b.any(), 12);
         b.end_group();
     }
-    float ambient = r.log_between(0.12f, 1.0f);
+    float ambient = r.log_between(0.05f, 0.5f);
     scene.ambient_top = vec(1, 1, 1) * ambient;
     scene.ambient_bottom = vec(1, 0.95f, 0.9f) * (ambient * r.between(0.3f, 0.9f));
     scene.sky_top = scene.sky_horizon = vec(0.6f, 0.7f, 0.9f);

@@ -4,7 +4,8 @@
 #include "basics.h"
 
 constexpr int MAX_PRIMITIVES = 1024;
-constexpr int MAX_GROUPS = 192;
+constexpr int MAX_GROUPS = 192;                    // of a place
+constexpr int MAX_TREE_GROUPS = 2 * MAX_PRIMITIVES;
 constexpr int MAX_MATERIALS = 160;
 constexpr int MAX_LIGHTS = 4;
 constexpr int MAX_VIEWS = 6;
@@ -12,7 +13,7 @@ constexpr int MAX_VIEWS = 6;
 enum Shape { BOX, BALL, CYLINDER, CONE, SHEET, DISC, LEAF };
 
 // A unit shape under an affine map: a ray's parameter is the same in both spaces.
-struct Primitive {
+struct alignas(16) Primitive {
     float local_from_world[12];  // rows of a 3x4 matrix
     Vec3 half_size_m;            // of the unit shape, for textures in metres
     float taper;                 // radius of a cone's top over its bottom's
@@ -20,11 +21,24 @@ struct Primitive {
     int material;
 };
 
-// Primitives that lie close together, in a bounding sphere.
-struct Group {
+// What lies at a multiple of 16 bytes, which nvcc must be told to load four numbers at once.
+template <class T>
+BOTH const T& aligned(const T& thing) {
+    return *static_cast<const T*>(__builtin_assume_aligned(&thing, 16));
+}
+
+// Primitives that lie close together, in a box. Those of a place follow one another, each in a
+// cube around its bounding sphere; `grow_tree` puts a tree in their stead, in depth-first order.
+struct alignas(16) Group {
     Vec3 centre;
+    int first;  // primitive; or, where there is none, the group after all those inside this one
+    Vec3 half_size_m;
+    int count;  // of primitives; 0 for a group of groups
     float radius_m;
-    int first, count;
+
+    Group() = default;
+    Group(Vec3 centre, float radius_m, int first, int count)
+        : centre(centre), first(first), half_size_m{radius_m, radius_m, radius_m}, count(count), radius_m(radius_m) {}
 };
 
 enum Pattern {
@@ -62,7 +76,7 @@ struct Scene {
     uint32_t seed;
     float exposure;
     Vec3 sky_top, sky_horizon, ambient_top, ambient_bottom;
-    Group groups[MAX_GROUPS];
+    Group groups[MAX_TREE_GROUPS];
     Material materials[MAX_MATERIALS];
     Light lights[MAX_LIGHTS];
     Camera cameras[MAX_VIEWS];

@@ -14,7 +14,7 @@ struct Hit {
 };
 
 BOTH Vec3 to_local(const Primitive& p, Vec3 a, float w) {
-    const float* m = p.local_from_world;
+    const float* m = aligned(p).local_from_world;
     return {m[0] * a.x + m[1] * a.y + m[2] * a.z + m[3] * w,
             m[4] * a.x + m[5] * a.y + m[6] * a.z + m[7] * w,
             m[8] * a.x + m[9] * a.y + m[10] * a.z + m[11] * w};
@@ -110,40 +110,69 @@ BOTH float meet(const Primitive& p, Vec3 o, Vec3 d, float nearest, Vec3& normal,
     return t;
 }
 
-BOTH bool may_meet(const Group& group, Vec3 o, Vec3 d, float squared_length, float farthest) {
-    Vec3 to_centre = group.centre - o;
-    float along = dot(to_centre, d);
-    float squared_distance = dot(to_centre, to_centre);
-    float reach = group.radius_m * group.radius_m;
-    if (squared_distance * squared_length - along * along > reach * squared_length) return false;
-    if (squared_distance <= reach) return true;
-    if (along < 0.0f) return false;
-    // The nearest point of the sphere lies beyond what was found already.
-    float first = along - group.radius_m * sqrtf(squared_length);
-    return first <= farthest * squared_length;
+// What the tests of a ray against boxes have in common.
+struct Ray {
+    Vec3 origin, direction;
+    Vec3 inverse;  // of the direction
+    Vec3 offset;   // of the origin, over the direction
+    float nearest;
+};
+
+BOTH float inverse_of(float x) { return 1.0f / (fabsf(x) < 1e-12f ? 1e-12f : x); }
+
+BOTH Ray make_ray(Vec3 o, Vec3 d, float nearest) {
+    Vec3 inverse = vec(inverse_of(d.x), inverse_of(d.y), inverse_of(d.z));
+    return {o, d, inverse, o * inverse, nearest};
 }
 
-BOTH Hit trace(const Scene& scene, Vec3 o, Vec3 d, float nearest) {
+BOTH bool crosses(const Ray& ray, const Group& group, float farthest) {
+    Vec3 middle = group.centre * ray.inverse - ray.offset;
+    Vec3 half = group.half_size_m * vec(fabsf(ray.inverse.x), fabsf(ray.inverse.y), fabsf(ray.inverse.z));
+    Vec3 in = middle - half, out = middle + half;
+    float enter = fmaxf(fmaxf(in.x, in.y), fmaxf(in.z, ray.nearest));
+    return enter <= fminf(fminf(out.x, out.y), fminf(out.z, farthest));
+}
+
+// The first group at or after a place in the tree that has primitives of its own and is crossed
+// by a ray; the number of groups if none is. Finding and testing take turns, so that the rays of
+// a warp test at the same time.
+BOTH int next_group(const Scene& scene, const Ray& ray, float farthest, int at) {
+    while (at < scene.group_count) {
+        const Group& group = aligned(scene.groups[at]);
+        bool is_crossed = crosses(ray, group, farthest);
+        if (is_crossed && group.count > 0) return at;
+        at = is_crossed || group.count > 0 ? at + 1 : group.first;
+    }
+    return at;
+}
+
+BOTH float meet(const Primitive& p, const Ray& ray, Vec3& normal, int& side) {
+    return meet(p, to_local(p, ray.origin, 1.0f), to_local(p, ray.direction, 0.0f), ray.nearest, normal, side);
+}
+
+// What a ray meets first. A primitive that it is likely to meet, if any, makes the search short;
+// of several at the same distance the one with the lowest number counts.
+BOTH Hit trace(const Scene& scene, Vec3 o, Vec3 d, float nearest, int likely = -1) {
+    Ray ray = make_ray(o, d, nearest);
     Hit hit{FAR_AWAY, -1, vec(0, 0, 1), vec(0, 0, 0), 0};
-    float squared_length = dot(d, d);
-    for (int g = 0; g < scene.group_count; ++g) {
-        const Group& group = scene.groups[g];
-        if (!may_meet(group, o, d, squared_length, hit.distance)) continue;
+    if (likely >= 0) {
+        hit.distance = meet(scene.primitives[likely], ray, hit.normal, hit.side);
+        if (hit.distance < FAR_AWAY) hit.primitive = likely;
+    }
+    int at = -1;
+    while ((at = next_group(scene, ray, hit.distance, at + 1)) < scene.group_count) {
+        const Group& group = scene.groups[at];
         for (int i = group.first; i < group.first + group.count; ++i) {
-            const Primitive& p = scene.primitives[i];
-            Vec3 normal;
-            int side;
-            float t = meet(p, to_local(p, o, 1.0f), to_local(p, d, 0.0f), nearest, normal, side);
-            if (t < hit.distance) {
+            float t = meet(scene.primitives[i], ray, hit.normal, hit.side);
+            if (t < hit.distance || (t == hit.distance && i < hit.primitive)) {
                 hit.distance = t;
                 hit.primitive = i;
-                hit.normal = normal;
-                hit.side = side;
             }
         }
     }
     if (hit.primitive >= 0) {
         const Primitive& p = scene.primitives[hit.primitive];
+        meet(p, ray, hit.normal, hit.side);
         hit.local = to_local(p, o + d * hit.distance, 1.0f);
         hit.normal = normal_to_world(p, hit.normal);
         if (dot(hit.normal, d) > 0.0f) hit.normal = -hit.normal;
@@ -153,17 +182,16 @@ BOTH Hit trace(const Scene& scene, Vec3 o, Vec3 d, float nearest) {
 
 // Whether anything lies between two parameters of a ray.
 BOTH bool is_blocked(const Scene& scene, Vec3 o, Vec3 d, float nearest, float farthest) {
-    float squared_length = dot(d, d);
-    for (int g = 0; g < scene.group_count; ++g) {
-        const Group& group = scene.groups[g];
-        if (!may_meet(group, o, d, squared_length, farthest)) continue;
+    Ray ray = make_ray(o, d, nearest);
+    int at = -1;
+    while ((at = next_group(scene, ray, farthest, at + 1)) < scene.group_count) {
+        const Group& group = scene.groups[at];
         for (int i = group.first; i < group.first + group.count; ++i) {
             const Primitive& p = scene.primitives[i];
             if (scene.materials[p.material].glow > 1.0f) continue;  // lamps do not shade themselves
             Vec3 normal;
             int side;
-            float t = meet(p, to_local(p, o, 1.0f), to_local(p, d, 0.0f), nearest, normal, side);
-            if (t < farthest) return true;
+            if (meet(p, ray, normal, side) < farthest) return true;
         }
     }
     return false;

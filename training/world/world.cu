@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "camera.h"
+#include "tree.h"
 #include "views.h"
 
 BOTH void store(const Pixel& pixel, long long image, long long place, long long pixels, float* colour, float* depth_m, uint8_t* is_seen) {
@@ -18,7 +19,9 @@ extern "C" long long world_scene_bytes() { return sizeof(Scene); }
 extern "C" void world_make(char* scenes, const uint32_t* seeds, int count, int view_count, float aspect, int threads) {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int i = 0; i < count; ++i) {
-        make_scene(*reinterpret_cast<Scene*>(scenes + i * sizeof(Scene)), seeds[i], view_count, aspect);
+        Scene& scene = *reinterpret_cast<Scene*>(scenes + i * sizeof(Scene));
+        make_scene(scene, seeds[i], view_count, aspect);
+        grow_tree(scene);
     }
 }
 
@@ -51,7 +54,7 @@ extern "C" void world_render(const char* scenes, int count, int view_count, int 
 }
 
 #ifdef __CUDACC__
-__global__ void __launch_bounds__(128) render_kernel(const char* scenes, int view_count, int width, int height, int samples,
+__global__ void __launch_bounds__(128, 6) render_kernel(const char* scenes, int view_count, int width, int height, int samples,
                                                      float* colour, float* depth_m, uint8_t* is_seen) {
     // A warp covers 8 x 4 pixels, whose rays meet the same things.
     int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
