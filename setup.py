@@ -23,7 +23,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["depthsplat_ros", "depthsplat_ros.*"]),
-    package_data={"depthsplat_ros.evaluation.page": ["*.css", "*.js", "*.j2"]},
+    package_data={
+        "depthsplat_ros": ["weights/*"],
+        "depthsplat_ros.evaluation.page": ["*.css", "*.js", "*.j2"],
+    },
     install_requires=requirements("core.txt"),
     extras_require={"test": requirements("test.txt")},
     entry_points={"console_scripts": ["depthsplat = depthsplat_ros.cli:main"]},

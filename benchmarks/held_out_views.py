@@ -28,7 +28,7 @@ from depthsplat_ros.evaluation.novel_views import (
 )
 from depthsplat_ros.frame import Frame
 from depthsplat_ros.recordings import RecordedFrame, RecordingOptions, open_recording
-from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.config import DEFAULT_MODEL, StreamingConfig
 from depthsplat_ros.streaming.factory import create_reconstructor
 from depthsplat_ros.streaming.reconstructor import StreamingReconstructor
 from depthsplat_ros.streaming.scene import RenderedView
@@ -117,7 +117,7 @@ def draw_sheet(shots: list[Shot]) -> np.ndarray:
 
 def main(
     bag: Annotated[Path, typer.Argument(help="A rosbag2 recording.")],
-    model: str = "plane-sweep",
+    model: str = DEFAULT_MODEL,
     device: str = "auto",
     output: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
 ) -> None:

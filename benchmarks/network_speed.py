@@ -129,7 +129,7 @@ def main() -> int:
     for window in WINDOWS:
         if not aliases or window.alias in aliases:
             print_window(window)
-    for entry in zoo.ZOO:
+    for entry in zoo.PUBLISHED:
         if not aliases or entry.alias in aliases:
             print_agreement(entry)
     return 0

@@ -26,7 +26,7 @@ from depthsplat_ros.evaluate_command import evaluate
 from depthsplat_ros.fusion import FusionConfig
 from depthsplat_ros.models_command import app as models_app
 from depthsplat_ros.render_command import render
-from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.config import DEFAULT_MODEL, StreamingConfig
 from depthsplat_ros.streaming.scene_config import SceneConfig
 from depthsplat_ros.threads import settle_threads
 
@@ -117,7 +117,7 @@ def reconstruct(
         typer.Option(
             help="What turns views into depth: plane-sweep, or a network by name or file."
         ),
-    ] = "plane-sweep",
+    ] = DEFAULT_MODEL,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     maximum_frames: MaximumFramesOption = None,
@@ -191,7 +191,7 @@ def demo(
     ] = 15.0,
     device: DeviceOption = "auto",
 ) -> None:
-    """The main job on a simulated robot: no recording, no ROS and no weights are needed.
+    """The main job on a simulated robot: no recording, no ROS and no download are needed.
 
     A robot drives through a furnished room that a seed decides; what its camera sees is recorded
     as DIR/recording, a rosbag2 with true depth, and then reconstructed like any other recording.

@@ -24,7 +24,7 @@ from depthsplat_ros.common_options import (
     WorldFrameOption,
 )
 from depthsplat_ros.settings import SettingError
-from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.config import DEFAULT_MODEL, StreamingConfig
 
 if TYPE_CHECKING:
     from depthsplat_ros.evaluation.comparison import Change
@@ -62,7 +62,7 @@ def evaluate(
             "--model",
             help="plane-sweep, or a network by name or file; settings that differ for this "
             "model after a colon: plane-sweep:window_views=6,reference=middle. May be repeated.",
-            show_default="plane-sweep",
+            show_default=DEFAULT_MODEL,
         ),
     ] = None,
     device: DeviceOption = "auto",
@@ -141,7 +141,7 @@ def evaluate(
     document = evaluation.evaluate(
         evaluation.EvaluationOrder(
             recordings=tuple(bags),
-            specs=tuple(parse_specs(models or ["plane-sweep"])),
+            specs=tuple(parse_specs(models or [DEFAULT_MODEL])),
             output=output,
             device=device,
             precision=precision,

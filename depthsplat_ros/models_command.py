@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`depthsplat models`: the published checkpoints, listed, fetched, verified and described."""
+"""`depthsplat models`: the checkpoints with names, listed, fetched, verified and described."""
 
 import os
 from pathlib import Path
@@ -28,14 +28,14 @@ class ListingGroup(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=ListingGroup,
-    help=f"The published checkpoints; `{LIST}` may be left out.",
+    help=f"The networks that have names; `{LIST}` may be left out.",
     rich_markup_mode="markdown",
 )
 
 
 @app.command(LIST)
 def list_models() -> None:
-    """List the published checkpoints and whether they are here."""
+    """List the networks and whether they are here."""
     console = Console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("model", "here", "Gaussians", "views"):
@@ -53,11 +53,12 @@ def list_models() -> None:
         )
     console.print(table)
     console.print(
-        "All give depth. Fetch one with [bold]depthsplat models download MODEL[/], use it with "
-        "[bold]--model MODEL[/].\n",
+        f"All give depth. {zoo.BUNDLED.alias} is in this package, the others are fetched with "
+        "[bold]depthsplat models download MODEL[/]; use one with [bold]--model MODEL[/].\n",
         highlight=False,
     )
-    console.print(f"{zoo.LICENCE_NOTE}.", style="dim", highlight=False)
+    console.print(f"{zoo.BUNDLED.alias}: {zoo.OUR_LICENCE_NOTE}.", style="dim", highlight=False)
+    console.print(f"The others: {zoo.LICENCE_NOTE}.", style="dim", highlight=False)
 
 
 @app.command()
@@ -80,7 +81,7 @@ def download(
     """
     console = Console(soft_wrap=True, markup=False, highlight=False)
     target = directory or next(zoo.directories())
-    entries = zoo.ZOO if ALL in names else [zoo.entry_named(name) for name in names]
+    entries = zoo.PUBLISHED if ALL in names else [zoo.entry_named(name) for name in names]
     for entry in entries:
         path = zoo.download(entry, target, announce=lambda text: console.print(text, style="dim"))
         size_mb = os.path.getsize(path) / 1e6
@@ -96,7 +97,10 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Compare each file's sha256 with the hash in its name; exit status 1 if one differs."""
+    """Compare each file's sha256 with the promised one; exit status 1 if one differs.
+
+    A published file promises it in its name, this package for the one that lies in it.
+    """
     console = Console(soft_wrap=True, markup=False, highlight=False)
     try:
         found = _files_in(paths) if paths else list(filter(None, map(zoo.find, zoo.ZOO)))
@@ -116,23 +120,24 @@ def info(
 ) -> None:
     """What is known about one checkpoint."""
     entry = zoo.entry_named(name)
-    path = zoo.find(entry)
+    path = zoo.require(entry) if entry.is_bundled else zoo.find(entry)
     config = entry.config
     facts = {
         "file": entry.file_name,
-        "here": str(path or f"no; fetch it with: depthsplat models download {entry.alias}"),
-        "source": entry.url,
+        "here": _place(entry, path),
+        "source": "this package, training/" if entry.is_bundled else entry.url,
         "gives": _outputs(entry),
         "views": _views(entry),
         "trained at": f"{entry.width_px} x {entry.height_px} px",
         "image sides": f"multiples of {config.size_multiple} px",
-        "depth range": f"{entry.near_m:g} to {entry.far_m:g} (unit of the poses) in training",
+        "depth range": _depth_range(entry),
         "parameters": f"{entry.parameters_million:.1f} M",
-        "single-view encoder": f"DINOv2 with {config.vit.channels} channels, "
-        f"{config.vit.block_count} blocks",
+        "single-view encoder": _single_view_encoder(entry),
         "matching": f"scales: {config.scale_count}, the coarsest at 1/{config.lowest_stride}",
-        "licence": zoo.LICENCE_NOTE,
+        "licence": entry.licence_note,
     }
+    if entry.is_bundled:
+        facts["model card"] = str(zoo.MODEL_CARD)
     console = Console(soft_wrap=True)
     console.print(entry.alias, style="bold", highlight=False)
     for key, value in facts.items():
@@ -159,9 +164,27 @@ def _verify(path: Path, console: Console) -> bool:
     except zoo.TamperedFileError as error:
         console.print(f"BAD  {error}", style="red")
         return False
-    word = "ok  " if zoo.hash_in_name(path.name) else "no hash in the name "
+    word = "ok  " if zoo.promised_hash(path) else "no hash in the name "
     console.print(f"{word} {path}  sha256 {digest}")
     return True
+
+
+def _place(entry: zoo.ZooEntry, path: Path | None) -> str:
+    if path is None:
+        return f"no; fetch it with: depthsplat models download {entry.alias}"
+    return f"{path} ({os.path.getsize(path) / 1e6:.1f} MB)"
+
+
+def _depth_range(entry: zoo.ZooEntry) -> str:
+    habit = "by default, and any other" if entry.is_bundled else "in training"
+    return f"{entry.near_m:g} to {entry.far_m:g} (unit of the poses) {habit}"
+
+
+def _single_view_encoder(entry: zoo.ZooEntry) -> str:
+    vit = entry.config.vit
+    if vit is None:
+        return "convolutions alone"
+    return f"DINOv2 with {vit.channels} channels, {vit.block_count} blocks"
 
 
 def _outputs(entry: zoo.ZooEntry) -> str:

@@ -28,12 +28,13 @@ def published(monkeypatch):
     """A zoo of two small files, on a hub of our own."""
     entries = tuple(
         dataclasses.replace(
-            zoo.ZOO[index],
+            zoo.PUBLISHED[index],
             file_name=f"{name}-{hashlib.sha256(content).hexdigest()[:8]}.pth",
         )
         for index, (name, content) in enumerate({"one": CONTENT, "two": CONTENT * 2}.items())
     )
     monkeypatch.setattr(zoo, "ZOO", entries)
+    monkeypatch.setattr(zoo, "PUBLISHED", entries)
     files = {entries[0].file_name: CONTENT, entries[1].file_name: CONTENT * 2}
     with serve_hub(files) as (hub, endpoint):
         monkeypatch.setattr(
@@ -46,7 +47,7 @@ def published(monkeypatch):
 
 @pytest.mark.parametrize("words", [(), ("list",)])
 @pytest.mark.parametrize("columns", [80, 120])
-def test_the_nine_are_listed_in_whole_words(run, monkeypatch, words, columns):
+def test_all_are_listed_in_whole_words(run, monkeypatch, words, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     result = run(*words)
     assert result.exit_code == 0
@@ -55,25 +56,49 @@ def test_the_nine_are_listed_in_whole_words(run, monkeypatch, words, columns):
     for entry in zoo.ZOO:
         (line,) = [line for line in lines if line.split()[:1] == [entry.alias]]
         assert f"{entry.width_px} x {entry.height_px}" in line
-        assert " no " in line
+        assert line.split()[1] == ("yes" if entry.is_bundled else "no")
     assert "…" not in result.stdout
-    assert zoo.LICENCE_NOTE.split(";")[0] in " ".join(result.stdout.split())
+    for note in (zoo.OUR_LICENCE_NOTE, zoo.LICENCE_NOTE):
+        assert note.split(";")[0] in " ".join(result.stdout.split())
 
 
 def test_what_is_here_is_listed_as_here(run, tmp_path):
     (tmp_path / "pretrained").mkdir()
-    (tmp_path / "pretrained" / zoo.ZOO[3].file_name).touch()
+    (tmp_path / "pretrained" / zoo.PUBLISHED[3].file_name).touch()
     here = [line.split()[0] for line in run().stdout.splitlines() if " yes  " in line[20:34]]
-    assert here == [zoo.ZOO[3].alias]
+    assert here == ["tiny", zoo.PUBLISHED[3].alias]
 
 
-@pytest.mark.parametrize("entry", zoo.ZOO, ids=zoo.ALIASES)
+@pytest.mark.parametrize("entry", zoo.PUBLISHED, ids=lambda entry: entry.alias)
 def test_every_model_is_described_with_its_file_source_and_licence(run, entry):
     result = run("info", entry.alias)
     assert result.exit_code == 0
     for fact in (entry.file_name, entry.url, zoo.LICENCE_NOTE, f"{entry.far_m:g} (unit"):
         assert fact in result.stdout
     assert f"models download {entry.alias}" in result.stdout
+
+
+def test_the_bundled_model_is_described_with_its_place_size_licence_and_card(run):
+    result = run("info", "tiny")
+    assert result.exit_code == 0
+    path = zoo.require(zoo.BUNDLED)
+    size = f"({path.stat().st_size / 1e6:.1f} MB)"
+    for fact in (str(path), size, f"{zoo.BUNDLED.parameters_million:.1f} M", "Apache-2.0"):
+        assert fact in result.stdout
+    assert str(zoo.MODEL_CARD) in result.stdout
+    assert "models download" not in result.stdout
+
+
+def test_the_bundled_model_needs_no_download_and_leaves_nothing(
+    run, tmp_path, published, monkeypatch
+):
+    monkeypatch.setattr(zoo, "ZOO", (zoo.BUNDLED, *published.entries))
+    result = run("download", "tiny")
+    assert result.exit_code == 0
+    assert "needs no download" in result.stdout
+    assert "verified" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert published.requests == []
 
 
 def test_an_unknown_model_is_one_line_with_the_known_ones(run):
@@ -115,8 +140,16 @@ def test_a_download_that_fails_is_one_line_that_says_what_to_do(run, published):
     assert "by other means and put it into pretrained" in result.stderr
 
 
-def test_verify_without_any_file_fails_and_says_how_to_get_one(run):
+def test_verify_alone_is_about_all_that_are_here(run):
     result = run("verify")
+    assert result.exit_code == 0
+    (line,) = result.stdout.splitlines()
+    assert line.startswith("ok ")
+    assert zoo.BUNDLED.bundled_sha256 in line
+
+
+def test_verify_without_any_file_fails_and_says_how_to_get_one(run, tmp_path):
+    result = run("verify", tmp_path)
     assert result.exit_code == 1
     assert "depthsplat models download" in result.stdout
 

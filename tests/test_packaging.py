@@ -3,10 +3,12 @@
 
 import ast
 import importlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -28,6 +30,11 @@ USED_WITHOUT_IMPORT = {
 
 def modules():
     return sorted(PACKAGE.rglob("*.py"))
+
+
+def bundled():
+    """The weights that come along, and what is said about them."""
+    return [PACKAGE / "weights" / name for name in ("tiny.safetensors", "MODEL_CARD.md")]
 
 
 def imported_names(path):
@@ -113,13 +120,13 @@ def test_every_executable_has_a_main(name, module):
 
 
 @pytest.mark.ros
-def test_every_module_is_installed():
+def test_every_module_is_installed_and_so_are_weights_and_their_card():
     from depthsplat_ros import __file__ as installed
 
     folder = Path(installed).parent
-    built = {path.relative_to(folder) for path in folder.rglob("*.py")}
-    missing = {path.relative_to(PACKAGE) for path in modules()} - built
-    assert missing == set(), "make env"
+    built = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    wanted = {path.relative_to(PACKAGE) for path in (*modules(), *bundled())}
+    assert wanted - built == set(), "make env"
 
 
 @pytest.mark.ros
@@ -133,15 +140,62 @@ def test_messages_have_what_their_definitions_say(path):
     assert [getattr(message, name) for name, _ in states] == [int(value) for _, value in states]
 
 
-def test_pip_wheel_holds_every_module_and_the_command(tmp_path):
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """What pip needs of the repository, for it builds beside its sources."""
+    folder = tmp_path_factory.mktemp("sources")
     for name in ("setup.py", "pyproject.toml", "LICENSE", "MANIFEST.in"):
-        shutil.copy(ROOT / name, tmp_path)
-    for folder in ("depthsplat_ros", "requirements"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+        shutil.copy(ROOT / name, folder)
+    for name in ("depthsplat_ros", "requirements"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(sources):
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "-w", "dist", "."], cwd=tmp_path, check=True, capture_output=True)
-    with zipfile.ZipFile(next((tmp_path / "dist").glob("*.whl"))) as wheel:
-        names = set(wheel.namelist())
+    subprocess.run([*command, "-w", "dist", "."], cwd=sources, check=True, capture_output=True)
+    return next((sources / "dist").glob("*.whl"))
+
+
+def test_pip_wheel_holds_every_module_and_the_command(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
         entry_points = next(name for name in names if name.endswith("entry_points.txt"))
-        assert "depthsplat = depthsplat_ros.cli:main" in wheel.read(entry_points).decode()
-    assert {str(path.relative_to(ROOT)) for path in modules()} <= names
+        assert "depthsplat = depthsplat_ros.cli:main" in archive.read(entry_points).decode()
+    assert {str(path.relative_to(ROOT)) for path in (*modules(), *bundled())} <= names
+
+
+def test_pip_wheel_is_below_sixteen_megabytes(wheel):
+    assert wheel.stat().st_size < 16_000_000
+
+
+LOAD = """
+import sys, depthsplat_ros
+from depthsplat_ros.model.loading import load_network
+network, entry = load_network("tiny")
+print(depthsplat_ros.__file__, sum(values.numel() for values in network.parameters()))
+"""
+
+
+def test_the_network_of_an_unpacked_wheel_is_found_verified_and_loaded(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    found = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert found[0] == str(tmp_path / "site" / "depthsplat_ros" / "__init__.py")
+    assert int(found[1]) > 1_000_000
+
+
+def test_source_distribution_holds_weights_and_their_card(sources):
+    build = "from setuptools import build_meta; build_meta.build_sdist('dist')"
+    subprocess.run([sys.executable, "-c", build], cwd=sources, check=True, capture_output=True)
+    with tarfile.open(next((sources / "dist").glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {str(path.relative_to(ROOT)) for path in bundled()} <= names

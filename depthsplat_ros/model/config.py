@@ -27,7 +27,8 @@ class GaussianConfig:
     feature_channels: int
     """Width of the full-resolution features."""
     scale_limit: float
-    """Largest standard deviation of a Gaussian, in the unit of the poses; not in checkpoints."""
+    """Largest standard deviation of a Gaussian, in the unit of the poses; not in the official
+    checkpoints. Without the published habits, how many times it may grow or shrink."""
     regressor_channels: int = 64
 
 
@@ -60,9 +61,11 @@ class DepthSplatConfig:
     keeps_published_habits: bool = True
     """What the published weights were trained with and need: maps stretched from corner to corner
     when resized, depth in the unit of the poses inside the network, hypotheses outside another
-    view counted as disagreement, and the mask of `neighbour_mask`. Without, cell j of a map lies
-    at image pixel j * stride, depth is a share of the range, and only views that see a hypothesis
-    vote on it."""
+    view counted as disagreement, the mask of `neighbour_mask`, and at full size a residual in 1/m.
+    Without, cell j of a map lies at image pixel j * stride, depth is a share of the range, only
+    views that see a hypothesis vote on it, at full size each pixel chooses among the nearest
+    estimates of the last scale and adds a residual in steps of the hypotheses, and Gaussians are
+    told by how they differ from discs on the surface, with one colour from all sides."""
 
     def __post_init__(self) -> None:
         if self.lowest_stride not in (4, 8) or self.scale_count not in (1, 2):
@@ -136,7 +139,7 @@ GS_SMALL_448X768 = replace(
     gaussians=GaussianConfig(feature_channels=64, scale_limit=0.1),
 )
 
-TINY = DepthSplatConfig(
+TINY_DEPTH = DepthSplatConfig(
     vit=None,
     lowest_stride=8,
     scale_count=2,
@@ -150,4 +153,9 @@ TINY = DepthSplatConfig(
     has_confidence=True,
     keeps_published_habits=False,
 )
-"""Our own, small enough for a CPU; trained by `training/`."""
+"""The depth part of our own network, small enough for a CPU; trained by `training/`."""
+TINY = replace(
+    TINY_DEPTH,
+    gaussians=GaussianConfig(feature_channels=24, regressor_channels=32, scale_limit=6.0),
+)
+"""Our own network; its Gaussians are trained after its depth."""

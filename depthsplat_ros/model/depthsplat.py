@@ -14,8 +14,10 @@ from depthsplat_ros.errors import DepthSplatError
 from depthsplat_ros.model.config import DepthSplatConfig
 from depthsplat_ros.model.cost_volume import ALL_VIEWS, select_neighbours
 from depthsplat_ros.model.depth import Matching, MultiViewDepth, Refinement
-from depthsplat_ros.model.gaussian_head import GaussianHead, write_gaussians
+from depthsplat_ros.model.discs import change_discs, discs_on_surface
+from depthsplat_ros.model.gaussian_head import GaussianHead, Surface, write_gaussians
 from depthsplat_ros.model.gaussian_scene import GaussianScene
+from depthsplat_ros.model.harmonics import HARMONIC_COUNT
 from depthsplat_ros.model.types import (
     DepthPrediction,
     GaussianPrediction,
@@ -106,11 +108,11 @@ class DepthSplat(nn.Module):
         """
         reference %= views.images.shape[1]
         matching = self._match_reference(views, features, reference, neighbours)
-        depth, inverse_depth = self._predict_reference(views, features, matching, reference)
+        depth, refined = self._predict_reference(views, features, matching, reference)
         scene = self._room_for_gaussians(views, view_count=1)
         assert scene is not None, "the weights are for depth alone"
         chosen = slice(reference, reference + 1)
-        self._write_gaussians(scene, 0, views, features, matching, chosen, 1 / inverse_depth)
+        self._write_gaussians(scene, 0, views, features, matching, refined, chosen)
         return GaussianPrediction(depth=depth, gaussians=scene)
 
     def predict_scene(
@@ -134,12 +136,11 @@ class DepthSplat(nn.Module):
         for chosen in _slices(view_count, max(1, _PIXELS_AT_ONCE // (batch * height * width))):
             selected = matching.select(chosen)
             refined = self._refine(views, features, selected, chosen)
-            depth_m = 1 / refined.inverse_depth
             if scene is not None:
                 self._write_gaussians(
-                    scene, chosen.start, views, features, selected, chosen, depth_m
+                    scene, chosen.start, views, features, selected, refined, chosen
                 )
-            parts.append((depth_m, _confidence(selected, refined)))
+            parts.append((1 / refined.inverse_depth, _confidence(selected, refined)))
         return ScenePrediction(
             depth_m=torch.cat([part[0] for part in parts], dim=1),
             confidence=torch.cat([part[1] for part in parts], dim=1),
@@ -194,8 +195,8 @@ class DepthSplat(nn.Module):
 
     def _predict_reference(
         self, views: Views, features: ViewFeatures, matching: Matching, reference: int
-    ) -> tuple[DepthPrediction, Float[Tensor, "batch 1 height width"]]:
-        """Depth of one view, whose matching is given, and its inverse without a mask."""
+    ) -> tuple[DepthPrediction, Refinement]:
+        """Depth of one view, whose matching is given, and what it is made from."""
         chosen = slice(reference, reference + 1)
         refined = self._refine(views, features, matching, chosen)
         prediction = depth_prediction(
@@ -204,13 +205,16 @@ class DepthSplat(nn.Module):
             views.near_m[:, reference],
             views.far_m[:, reference],
         )
-        return prediction, refined.inverse_depth
+        return prediction, refined
 
     def _room_for_gaussians(self, views: Views, view_count: int) -> GaussianScene | None:
         if self.gaussians is None:
             return None
         batch, _, _, height, width = views.images.shape
-        return GaussianScene.allocate(batch, view_count * height * width, views.images.device)
+        coefficients = HARMONIC_COUNT if self.config.keeps_published_habits else 1
+        return GaussianScene.allocate(
+            batch, view_count * height * width, coefficients, views.images.device
+        )
 
     def _write_gaussians(
         self,
@@ -219,26 +223,30 @@ class DepthSplat(nn.Module):
         views: Views,
         features: ViewFeatures,
         matching: Matching,
+        refined: Refinement,
         chosen: slice,
-        depth_m: Float[Tensor, "batch view height width"],
     ) -> None:
         """Puts one Gaussian per pixel of the chosen views, whose matching and depth are given."""
-        raw = self.gaussians(
-            views.images[:, chosen],
-            depth_m,
-            matching,
-            self._unpack(features, chosen),
+        images, intrinsics = views.images[:, chosen], views.intrinsics[:, chosen]
+        world_from_camera = views.world_from_camera[:, chosen]
+        surface = Surface(
+            depth_m=1 / refined.inverse_depth,
+            confidence=_confidence(matching, refined),
+            near_m=views.near_m[:, chosen],
+            far_m=views.far_m[:, chosen],
         )
-        write_gaussians(
-            scene,
-            first_view,
-            raw,
-            views.images[:, chosen],
-            depth_m,
-            views.intrinsics[:, chosen],
-            views.world_from_camera[:, chosen],
-            self.config.gaussians.scale_limit,
+        raw = self.gaussians(images, surface, matching, self._unpack(features, chosen))
+        depth_m, limit = surface.depth_m, self.config.gaussians.scale_limit
+        if self.config.keeps_published_habits:
+            write_gaussians(
+                scene, first_view, raw, images, depth_m, intrinsics, world_from_camera, limit
+            )
+            return
+        discs = discs_on_surface(
+            depth_m, surface.confidence, images, intrinsics, world_from_camera
         )
+        changed = change_discs(discs, raw.float(), depth_m, intrinsics, world_from_camera, limit)
+        scene.put(first_view * depth_m[0, 0].numel(), changed)
 
     def _unpack(self, features: ViewFeatures, chosen: slice = slice(None)) -> dict[str, Tensor]:
         """Maps of some of the views, "batch view channel height width"; nothing is copied."""

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One Gaussian per pixel: raw numbers from a small network, and pure functions that read them.
 
-The network speaks in the camera's frame and in e3nn's basis of spherical harmonics; what leaves
-this file is in the world frame and in the ordinary basis of 3D Gaussian splatting.
+The published networks speak in the camera's frame and in e3nn's basis of spherical harmonics; what
+leaves this file is in the world frame and in the ordinary basis of 3D Gaussian splatting. Ours say
+how their Gaussians differ from discs on the surface, see `discs`.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,7 @@ from depthsplat_ros.model.depth import (
     multi_view_inputs,
     stages_of,
 )
+from depthsplat_ros.model.discs import CHANGE_CHANNELS
 from depthsplat_ros.model.dpt import DptHead
 from depthsplat_ros.model.gaussian_scene import GaussianScene
 from depthsplat_ros.model.harmonics import (
@@ -32,6 +34,8 @@ from depthsplat_ros.model.harmonics import (
 )
 from depthsplat_ros.model.layers import Convolution, Convolutions
 from depthsplat_ros.model.matrices import invert_3x3
+from depthsplat_ros.model.pixels import pixel_centres
+from depthsplat_ros.model.quaternions import multiply_quaternions, quaternion_from_rotation
 
 OPACITY, OFFSET, SCALE, ROTATION, HARMONICS = (
     slice(0, 1),
@@ -44,6 +48,19 @@ OPACITY, OFFSET, SCALE, ROTATION, HARMONICS = (
 RAW_CHANNELS = 37
 _SMALLEST_SCALE = 1e-10
 _EPSILON = 1e-8
+_EDGE = 0.05
+"""Relative difference of depth from which a pixel stands out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surface:
+    """What is known of the depth of some views when their Gaussians are made."""
+
+    depth_m: Float[Tensor, "batch view height width"]
+    confidence: Float[Tensor, "batch view height width"]
+    """In [0, 1]."""
+    near_m: Float[Tensor, "batch view"]
+    far_m: Float[Tensor, "batch view"]
 
 
 class GaussianHead(nn.Module):
@@ -54,23 +71,29 @@ class GaussianHead(nn.Module):
 
     def __init__(self, config: DepthSplatConfig, gaussians: GaussianConfig) -> None:
         super().__init__()
+        self._has_habits = config.keeps_published_habits
         features, regressed = gaussians.feature_channels, gaussians.regressor_channels
+        surface, hidden, raw = (
+            (2, RAW_CHANNELS, RAW_CHANNELS)
+            if self._has_habits
+            else (3, regressed, CHANGE_CHANNELS)
+        )
         self.features = DptHead(config, features, joins_depth=False)
         self.regressor = Convolutions(
-            Convolution(3 + 1 + 1 + features, regressed, 3, padding=1),
+            Convolution(3 + surface + features, regressed, 3, padding=1),
             nn.GELU(),
             Convolution(regressed, regressed, 3, padding=1),
         )
         self.output = Convolutions(
             Convolution(
                 regressed + 3 + features + 1,
-                RAW_CHANNELS,
+                hidden,
                 3,
                 padding=1,
                 padding_mode="replicate",
             ),
             nn.GELU(),
-            Convolution(RAW_CHANNELS, RAW_CHANNELS, 3, padding=1, padding_mode="replicate"),
+            Convolution(hidden, raw, 3, padding=1, padding_mode="replicate"),
         )
 
     def encode(self, maps: ImageMaps) -> dict[str, Tensor]:
@@ -81,22 +104,37 @@ class GaussianHead(nn.Module):
     def forward(
         self,
         images: Float[Tensor, "batch view 3 height width"],
-        depth_m: Float[Tensor, "batch view height width"],
+        surface: Surface,
         matching: Matching,
         features: Mapping[str, Float[Tensor, "batch view ..."]],
-    ) -> Float[Tensor, "batch view 37 height width"]:
+    ) -> Float[Tensor, "batch view raw height width"]:
         """Raw parameters; it is per view, all arguments may be restricted to some of the views."""
         stages = stages_of(features, "gaussian_stage")
         dtype = stages[0].dtype
         fused = self.features(stages, multi_view_inputs(matching))
         image = images.flatten(0, 1).to(dtype)
-        depth = depth_m.flatten(0, 1)[:, None].to(dtype)
-        probability = F.interpolate(
-            matching.probability.flatten(0, 1)[:, None], image.shape[-2:], mode="nearest"
-        ).to(dtype)
-        regressed = self.regressor(image, depth, probability, fused)
-        raw = self.output(regressed, image, fused, probability)
+        depth = [
+            values.flatten(0, 1)[:, None].to(dtype)
+            for values in ([surface.depth_m] if self._has_habits else _shape_of(surface))
+        ]
+        confidence = surface.confidence.flatten(0, 1)[:, None].to(dtype)
+        regressed = self.regressor(image, *depth, confidence, fused)
+        raw = self.output(regressed, image, fused, confidence)
         return raw.unflatten(0, images.shape[:2])
+
+
+def _shape_of(surface: Surface) -> tuple[Tensor, Tensor]:
+    """Depth as a share of the range, and how a pixel stands out of its surroundings.
+
+    Neither changes with the unit of the poses.
+    """
+    lowest, highest = (1 / limit[..., None, None] for limit in (surface.far_m, surface.near_m))
+    logarithm = surface.depth_m.log()
+    around = F.avg_pool2d(logarithm, 5, stride=1, padding=2, count_include_pad=False)
+    return (
+        (1 / surface.depth_m - lowest) / (highest - lowest),
+        ((logarithm - around) / _EDGE).tanh(),
+    )
 
 
 def write_gaussians(
@@ -132,10 +170,7 @@ def write_gaussians(
     part = gaussians_in_world(
         raw.float(), images, depth_m, intrinsics, world_from_camera, scale_limit
     )
-    first = first_view * depth_m[0, 0].numel()
-    for field in fields(GaussianScene):
-        values = getattr(part, field.name)
-        getattr(scene, field.name)[:, first : first + values.shape[1]] = values
+    scene.put(first_view * depth_m[0, 0].numel(), part)
 
 
 def gaussians_in_world(
@@ -253,61 +288,12 @@ def world_covariances(
     return axes @ axes.mT
 
 
-def quaternion_from_rotation(rotation: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 4"]:
-    """Unit quaternion (w, x, y, z) of a rotation matrix.
-
-    Each row of the symmetric matrix below is the quaternion times one of its components; the row
-    of the largest component is taken, so that nothing small is divided by.
-    """
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (
-        row.unbind(dim=-1) for row in rotation.double().unbind(dim=-2)
-    )
-    rows = [
-        [1 + xx + yy + zz, zy - yz, xz - zx, yx - xy],
-        [zy - yz, 1 + xx - yy - zz, xy + yx, xz + zx],
-        [xz - zx, xy + yx, 1 - xx + yy - zz, yz + zy],
-        [yx - xy, xz + zx, yz + zy, 1 - xx - yy + zz],
-    ]
-    products = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
-    largest = products.diagonal(dim1=-2, dim2=-1).argmax(dim=-1)
-    row = products.gather(-2, largest[..., None, None].expand(*largest.shape, 1, 4))[..., 0, :]
-    return F.normalize(row, dim=-1)
-
-
-def multiply_quaternions(
-    left_wxyz: Float[Tensor, "... 4"], right_wxyz: Float[Tensor, "... 4"]
-) -> Float[Tensor, "... 4"]:
-    """The quaternion of the right rotation followed by the left one."""
-    a, b, c, d = left_wxyz.unbind(dim=-1)
-    w, x, y, z = right_wxyz.unbind(dim=-1)
-    return torch.stack(
-        [
-            a * w - b * x - c * y - d * z,
-            a * x + b * w + c * z - d * y,
-            a * y - b * z + c * w + d * x,
-            a * z + b * y - c * x + d * w,
-        ],
-        dim=-1,
-    )
-
-
 def _world_from_image(
     intrinsics: Float[Tensor, "batch view 3 3"], world_from_camera: Float[Tensor, "batch view 4 4"]
 ) -> Float[Tensor, "batch view 3 3"]:
     """Turns (x, y, 1) * depth, normalised by the image's size, into world axes."""
     matrix = world_from_camera[..., :3, :3].double() @ invert_3x3(intrinsics.double())
     return matrix.float()
-
-
-@constant_tensor
-def pixel_centres(
-    height: int, width: int, device: torch.device
-) -> Float[Tensor, "2 height width"]:
-    """Normalised (x, y) of every pixel's centre."""
-    y, x = torch.meshgrid(
-        (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij"
-    )
-    return torch.stack([x, y]).to(device)
 
 
 @constant_tensor

@@ -33,9 +33,17 @@ class GaussianScene:
             }
         )
 
+    def put(self, first: int, part: "GaussianScene") -> None:
+        """Overwrites the Gaussians from place `first` on, in every scene of a batch."""
+        for field in fields(GaussianScene):
+            values = getattr(part, field.name)
+            getattr(self, field.name)[:, first : first + values.shape[1]] = values
+
     @staticmethod
-    def allocate(batch: int, count: int, device: torch.device) -> "GaussianScene":
-        """Room for so many Gaussians with harmonics of degree 2, yet to be filled."""
+    def allocate(
+        batch: int, count: int, coefficients: int, device: torch.device
+    ) -> "GaussianScene":
+        """Room for so many Gaussians with so many harmonics per colour, yet to be filled."""
 
         def room(*shape: int) -> Tensor:
             return torch.empty(batch, count, *shape, device=device)
@@ -45,7 +53,7 @@ class GaussianScene:
             scales_m=room(3),
             rotations_wxyz=room(4),
             opacities=room(),
-            harmonics=room(3, 9),
+            harmonics=room(3, coefficients),
         )
 
     @staticmethod

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nine published checkpoints: what they are, where they lie, how they come and are checked.
+"""The checkpoints with names: what they are, where they lie, how they come and are checked.
+
+Our own lies in this package, the nine published ones are fetched.
 
 Nothing here needs torch, so lists and downloads need not wait for it; `loading` does.
 """
@@ -30,7 +32,13 @@ logger = logging.getLogger(__name__)
 REPOSITORY = "haofeixu/depthsplat"
 DIRECTORY_VARIABLE = "DEPTHSPLAT_PRETRAINED"
 DEFAULT_DIRECTORY = "pretrained"
+BUNDLED_DIRECTORY = Path(__file__).parents[1] / "weights"
+MODEL_CARD = BUNDLED_DIRECTORY / "MODEL_CARD.md"
 PREFERRED_VIEWS = 4
+OUR_LICENCE_NOTE = (
+    "Apache-2.0, as all of this package; trained by its `training/` on procedural scenes alone, "
+    "without data or weights of others"
+)
 LICENCE_NOTE = (
     "DepthSplat by Xu et al. (CVPR 2025), code under the MIT licence; trained on RealEstate10K, "
     "DL3DV and others, whose terms apply to the weights"
@@ -53,7 +61,7 @@ class DownloadError(DepthSplatError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZooEntry:
-    """One published checkpoint."""
+    """One checkpoint that is known by name."""
 
     alias: str
     file_name: str
@@ -63,23 +71,37 @@ class ZooEntry:
     """Views per window in training."""
     height_px: int
     width_px: int
-    """Image size in training."""
+    """Image size in training; of several that which suits best."""
     near_m: float
     far_m: float
-    """Depth range in training, in the unit of the poses."""
+    """Depth range in training, in the unit of the poses; of several that which suits best."""
     parameters_million: float
+    minimum_confidence: float = 0.0
+    """Limit below which its depth is better not published."""
+    bundled_sha256: str | None = None
+    """Of the file that lies in this package; None for those that are fetched."""
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it lies in this package."""
+        return self.bundled_sha256 is not None
 
     @property
     def sha256_prefix(self) -> str:
-        """The first 8 hex digits of the file's sha256."""
-        found = hash_in_name(self.file_name)
+        """The first hex digits of the file's sha256; all of them if it lies in this package."""
+        found = self.bundled_sha256 or hash_in_name(self.file_name)
         assert found is not None
         return found
 
     @property
     def url(self) -> str:
-        """Where the file can be had."""
+        """Where the file can be had, unless it lies in this package."""
         return huggingface_hub.hf_hub_url(REPOSITORY, self.file_name)
+
+    @property
+    def licence_note(self) -> str:
+        """Terms of the weights."""
+        return OUR_LICENCE_NOTE if self.is_bundled else LICENCE_NOTE
 
 
 def _entry(
@@ -105,7 +127,23 @@ def _entry(
     )
 
 
-ZOO: tuple[ZooEntry, ...] = (
+BUNDLED = ZooEntry(
+    alias="tiny",
+    file_name="tiny.safetensors",
+    # What the file says about itself, which a test compares.
+    config=variants.TINY,
+    minimum_views=2,
+    maximum_views=6,
+    height_px=192,
+    width_px=320,
+    near_m=0.25,
+    far_m=15.0,
+    parameters_million=5.1,
+    # Publishes about three quarters of the pixels: benchmarks/confidence_limit.py.
+    minimum_confidence=0.37,
+    bundled_sha256="97bc51b3f20f518efcdfaaec8855b54f8a8d9c70be6698e68deec1eac67322de",
+)
+PUBLISHED: tuple[ZooEntry, ...] = (
     _entry(
         "depth-small", "depth-small-352x640-randview2-8-e807bd82",
         variants.DEPTH_SMALL, (2, 8), (352, 640), 100.0, 35.5,
@@ -143,11 +181,12 @@ ZOO: tuple[ZooEntry, ...] = (
         variants.GS_BASE_448X768, (2, 6), (448, 768), 200.0, 120.9,
     ),
 )  # fmt: skip
+ZOO = (BUNDLED, *PUBLISHED)
 ALIASES = tuple(entry.alias for entry in ZOO)
 
 
 def entry_named(name: str) -> ZooEntry:
-    """The published checkpoint with this alias or file name.
+    """The checkpoint with this alias or file name.
 
     Raises:
         ZooError: listing the aliases.
@@ -155,28 +194,33 @@ def entry_named(name: str) -> ZooEntry:
     for entry in ZOO:
         if name in (entry.alias, entry.file_name, entry.file_name.removesuffix(".pth")):
             return entry
-    raise ZooError(f"no published model is called {name!r}; there are: {', '.join(ALIASES)}")
+    raise ZooError(f"no model is called {name!r}; there are: {', '.join(ALIASES)}")
 
 
-def entry_told_by(file_name: str, sha256: str) -> ZooEntry | None:
-    """The published checkpoint that a file is, by its content, or is a sibling of, by its name.
+def entry_told_by(
+    file_name: str, sha256: str, config: DepthSplatConfig | None = None
+) -> ZooEntry | None:
+    """The known checkpoint that a file is, by its content, or is a sibling of.
 
-    A sibling has weights of its own in a published network, and says so in its name by an alias or
-    by a published name without the hash, such as `my-gs-base-448x768.pth`.
+    A sibling has weights of its own in a known network. What `training/` has made says so in the
+    description of its network, and takes whatever the bundled one takes. Others say so in their
+    name by an alias or by a published name without the hash, such as `my-gs-base-448x768.pth`.
     """
     for entry in ZOO:
         if sha256.startswith(entry.sha256_prefix):
             return entry
+    if config is not None and not config.keeps_published_habits:
+        return BUNDLED
     told = [
         entry
-        for entry in ZOO
+        for entry in PUBLISHED
         if entry.alias in file_name or _HASH_IN_NAME.sub("", entry.file_name) in file_name
     ]
     return told[0] if len(told) == 1 else None
 
 
 def traits_of(entry: ZooEntry) -> Traits:
-    """What a published network was trained with."""
+    """What a network was trained with, or works best with."""
     return Traits(
         minimum_views=entry.minimum_views,
         maximum_views=entry.maximum_views,
@@ -185,19 +229,22 @@ def traits_of(entry: ZooEntry) -> Traits:
         size_multiple=entry.config.size_multiple,
         near_m=entry.near_m,
         far_m=entry.far_m,
-        minimum_confidence=0.0,
+        minimum_confidence=entry.minimum_confidence,
     )
 
 
 def directories() -> Iterator[Path]:
-    """Where checkpoints are looked for besides the Hugging Face cache, in order."""
+    """Where published checkpoints are looked for besides the Hugging Face cache, in order."""
     if named := os.environ.get(DIRECTORY_VARIABLE):
         yield Path(named).expanduser()
     yield Path(DEFAULT_DIRECTORY)
 
 
 def find(entry: ZooEntry) -> Path | None:
-    """The file of a published checkpoint, or None if it is not here; nothing is fetched."""
+    """The file of a checkpoint, or None if it is not here; nothing is fetched."""
+    if entry.is_bundled:
+        path = BUNDLED_DIRECTORY / entry.file_name
+        return path if os.path.isfile(path) else None
     for directory in directories():
         # Unlike Path.is_file this takes a folder that may not be entered for an empty one.
         if os.path.isfile(directory / entry.file_name):
@@ -211,14 +258,19 @@ def _find_in_cache(entry: ZooEntry) -> Path | None:
 
 
 def require(entry: ZooEntry) -> Path:
-    """The file of a published checkpoint.
+    """The file of a checkpoint.
 
     Raises:
-        ZooError: naming the file, the places searched and the command that fetches it.
+        ZooError: naming the file, the places searched and what brings it there.
     """
     path = find(entry)
     if path is not None:
         return path
+    if entry.is_bundled:
+        raise ZooError(
+            f"{entry.file_name} is missing from this package ({BUNDLED_DIRECTORY}); install "
+            "depthsplat_ros again"
+        )
     places = [str(directory) for directory in directories()]
     raise ZooError(
         f"{entry.file_name} is not here; looked in {', '.join(places)} and the Hugging Face cache "
@@ -233,36 +285,52 @@ def hash_in_name(file_name: str) -> str | None:
     return found.group(1) if found else None
 
 
+def promised_hash(path: Path) -> str | None:
+    """The first hex digits of the sha256 that a file must have, if any are known.
+
+    Those in its name; all of them if it lies in this package.
+    """
+    return BUNDLED.bundled_sha256 if _is_bundled(path) else hash_in_name(path.name)
+
+
+def _is_bundled(path: Path) -> bool:
+    return path.resolve() == (BUNDLED_DIRECTORY / BUNDLED.file_name).resolve()
+
+
 def verify(path: Path) -> str:
-    """Compare a file's sha256 with the hash in its name; returns the whole sha256.
+    """Compare a file's sha256 with the promised one; returns the whole sha256.
 
     Raises:
         TamperedFileError: if they differ.
     """
     with path.open("rb") as file:
-        return verify_open_file(file, path.name)
+        return verify_open_file(file, path)
 
 
-def verify_open_file(file: BinaryIO, file_name: str) -> str:
+def verify_open_file(file: BinaryIO, path: Path) -> str:
     """The same for an open file, so that the very bytes verified can be parsed afterwards.
 
     Raises:
-        TamperedFileError: if the hash in the name and that of the content differ.
+        TamperedFileError: if the promised hash and that of the content differ.
     """
     digest = hashlib.sha256()
     while chunk := file.read(_CHUNK_BYTES):
         digest.update(chunk)
     found = digest.hexdigest()
-    expected = hash_in_name(file_name)
+    expected = promised_hash(path)
     if expected is None:
         # Safetensors hold nothing but numbers, and are not published under a hash.
-        level = logging.DEBUG if file_name.endswith(".safetensors") else logging.WARNING
-        logger.log(level, "%s carries no hash in its name; its content is not verified", file_name)
+        level = logging.DEBUG if path.suffix == ".safetensors" else logging.WARNING
+        logger.log(level, "%s carries no hash in its name; its content is not verified", path.name)
     elif not found.startswith(expected):
+        witness, remedy = (
+            ("this package", "install depthsplat_ros again")
+            if _is_bundled(path)
+            else ("its name", "delete it and fetch it again with:  depthsplat models download")
+        )
         raise TamperedFileError(
-            f"{file_name} is damaged or not the original: its sha256 begins with "
-            f"{found[: len(expected)]}, its name says {expected}. It was not loaded; delete it "
-            "and fetch it again with:  depthsplat models download"
+            f"{path.name} is damaged or not the original: its sha256 begins with {found[:8]}, "
+            f"{witness} says {expected[:8]}. It was not loaded; {remedy}"
         )
     return found
 
@@ -270,7 +338,7 @@ def verify_open_file(file: BinaryIO, file_name: str) -> str:
 def download(
     entry: ZooEntry, directory: Path, *, announce: Callable[[str], None] = logger.info
 ) -> Path:
-    """Fetch a published checkpoint into a directory; a good file already there is kept.
+    """Fetch a published checkpoint into a directory; a good file already here is kept.
 
     What an interrupted download has left is taken up again, by a later process too. The file takes
     its place only after its content was verified, in one step, so there is never a bad file under
@@ -285,6 +353,11 @@ def download(
         DownloadError: if it cannot be fetched; says how to do it by hand.
         TamperedFileError: if what was fetched is not the original; it is deleted.
     """
+    if entry.is_bundled:
+        announce(f"{entry.alias} comes with this package and needs no download")
+        bundled = require(entry)
+        verify(bundled)
+        return bundled
     target = directory / entry.file_name
     staging = directory / ".download"
     partial = staging / entry.file_name

@@ -18,7 +18,7 @@ from depthsplat_ros.recordings import RecordingOptions
 from depthsplat_ros.simulation.bag_writer import BagOptions, write_bag
 from depthsplat_ros.simulation.rooms import make_room
 from depthsplat_ros.simulation.trajectory import CameraMount, drive
-from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.config import DEFAULT_MODEL, StreamingConfig
 from depthsplat_ros.streaming.scene_config import SceneConfig
 
 WIDTH_PX, HEIGHT_PX = 480, 360
@@ -76,7 +76,7 @@ def demonstrate(order: DemoOrder, console: Console) -> Summary:
             recording=bag,
             title=f"simulated {order.room.replace('_', ' ')}, seed {order.seed}",
             output=order.output,
-            model="plane-sweep",
+            model=DEFAULT_MODEL,
             device=order.device,
             precision="auto",
             maximum_frames=None,

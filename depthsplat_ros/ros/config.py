@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from depthsplat_ros.settings import check_settings, setting
-from depthsplat_ros.streaming.config import PRECISIONS
+from depthsplat_ros.streaming.config import DEFAULT_MODEL, PRECISIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class NodeConfig:
     """
 
     model: str = setting(
-        "plane-sweep",
+        DEFAULT_MODEL,
         "What turns views into depth: plane-sweep, which needs no weights, or a network by its "
         "name (`depthsplat models` lists them) or by the path of its file.",
     )

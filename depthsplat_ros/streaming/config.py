@@ -9,6 +9,10 @@ from depthsplat_ros.settings import SettingError, check_settings, setting
 MINIMUM_VIEWS, MAXIMUM_VIEWS = 2, 10
 PRECISIONS = ("auto", "float32", "fast")
 """How exactly a network may be asked to compute; auto is fast on a GPU."""
+PLANE_SWEEP = "plane-sweep"
+"""The model without weights."""
+DEFAULT_MODEL = PLANE_SWEEP
+"""What turns views into depth unless a user says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from depthsplat_ros.model.traits import Traits
 from depthsplat_ros.model.types import DepthPredictor
 from depthsplat_ros.plane_sweep import PlaneSweep
 from depthsplat_ros.settings import SettingError
-from depthsplat_ros.streaming.config import PRECISIONS, StreamingConfig
+from depthsplat_ros.streaming.config import PLANE_SWEEP, PRECISIONS, StreamingConfig
 from depthsplat_ros.streaming.device_errors import (
     device_lost,
     free_unused_memory,
@@ -27,7 +27,6 @@ from depthsplat_ros.streaming.scene_config import SceneConfig
 
 logger = logging.getLogger(__name__)
 
-PLANE_SWEEP = "plane-sweep"
 MODELS = (PLANE_SWEEP, *zoo.ALIASES)
 """What a model may be called, besides the path of a checkpoint."""
 UNKNOWN_NETWORK = Traits(
@@ -40,7 +39,7 @@ UNKNOWN_NETWORK = Traits(
     far_m=100.0,
     minimum_confidence=0.0,
 )
-"""What is assumed of a network about which nothing is published."""
+"""What is assumed of a network about which nothing is known."""
 
 
 class ModelError(DepthSplatError):
@@ -82,7 +81,7 @@ def create_reconstructor(
 
     Args:
         config: keyframe and window settings.
-        model: 'plane-sweep', the alias of a published checkpoint, or the path of a checkpoint.
+        model: 'plane-sweep', the alias of a known checkpoint, or the path of a checkpoint.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         precision: 'float32', 'fast', or 'auto', which is fast on a GPU; for networks alone.
         scene: how Gaussians are gathered into a scene; None makes none.
@@ -116,7 +115,7 @@ def create_reconstructor(
     return reconstructor
 
 
-def _load_network(model: str, device: str, precision: str) -> TrainedUnit:
+def _load_network(model: str, device: str, precision: str) -> DepthPredictor:
     network, entry = load_network(model)
     if precision == "auto":
         precision = "float32" if device == "cpu" else "fast"
@@ -124,9 +123,9 @@ def _load_network(model: str, device: str, precision: str) -> TrainedUnit:
         logger.warning("precision 'fast' is meant for GPUs; on a CPU it is the slower one")
     traits = UNKNOWN_NETWORK if entry is None else zoo.traits_of(entry)
     try:
-        return TrainedUnit(
-            PreciseDepthSplat(network, torch.device(device), Precision(precision), traits)
-        )
+        precise = PreciseDepthSplat(network, torch.device(device), Precision(precision), traits)
+        # Without the published habits depth and Gaussians scale with the world by themselves.
+        return TrainedUnit(precise) if network.config.keeps_published_habits else precise
     except RuntimeError as error:
         if is_device_lost(error):
             raise device_lost(error, device) from error

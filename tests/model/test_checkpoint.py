@@ -26,7 +26,7 @@ CONFIG = tiny_config()
 VARIANTS = [
     name
     for name in dir(variants)
-    if getattr(variants, name) in [entry.config for entry in zoo.ZOO]
+    if getattr(variants, name) in [entry.config for entry in zoo.PUBLISHED]
 ]
 
 

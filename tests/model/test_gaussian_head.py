@@ -13,11 +13,10 @@ from depthsplat_ros.model.gaussian_head import (
     decode_rotations_xyzw,
     decode_scales,
     gaussians_in_world,
-    multiply_quaternions,
-    quaternion_from_rotation,
     world_covariances,
 )
 from depthsplat_ros.model.harmonics import CONSTANT_HARMONIC, rotate_harmonics, to_viewer_basis
+from depthsplat_ros.model.quaternions import multiply_quaternions, quaternion_from_rotation
 
 
 @pytest.fixture

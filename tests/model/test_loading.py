@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(nowhere, monkeypatc
 
 
 def test_a_tampered_file_is_refused_before_it_is_parsed(nowhere, monkeypatch):
-    path = nowhere / zoo.ZOO[0].file_name
+    path = nowhere / zoo.PUBLISHED[0].file_name
     path.write_bytes(b"not the original")
     monkeypatch.setattr(loading, "load_state", lambda *_: pytest.fail("it was parsed"))
     with pytest.raises(zoo.TamperedFileError, match="its name says e807bd82"):
@@ -134,3 +134,32 @@ def test_our_own_file_needs_no_name(nowhere):
     save_depthsplat(tiny_model(), nowhere / "own-gs-base-448x768.safetensors")
     network, _ = load_network("own-gs-base-448x768.safetensors")
     assert network.config == tiny_model().config
+
+
+def test_the_bundled_network_is_what_the_zoo_says_about_it():
+    network, entry = load_network("tiny")
+    assert entry is zoo.BUNDLED
+    assert network.config == entry.config, "new weights? then adapt model/zoo.py"
+    count = sum(values.numel() for values in network.state_dict().values())
+    assert entry.parameters_million == pytest.approx(count / 1e6, abs=0.05)
+    assert {values.dtype for values in network.state_dict().values()} == {torch.float32}
+
+
+def test_a_damaged_bundled_file_is_refused_before_it_is_parsed(nowhere, monkeypatch):
+    content = bytearray(zoo.require(zoo.BUNDLED).read_bytes())
+    content[-1] ^= 1
+    (nowhere / zoo.BUNDLED.file_name).write_bytes(content)
+    monkeypatch.setattr(zoo, "BUNDLED_DIRECTORY", nowhere)
+    monkeypatch.setattr(loading, "load_state", lambda *_: pytest.fail("it was parsed"))
+    # By name or by path: it is the same file.
+    for name in ("tiny", "tiny.safetensors", str(nowhere / "tiny.safetensors")):
+        with pytest.raises(zoo.TamperedFileError, match="install depthsplat_ros again"):
+            load_network(name)
+
+
+def test_a_file_of_our_own_network_that_does_not_fit_blames_no_name(nowhere):
+    network, _ = load_network("tiny")
+    del network.depth.head.fusions[0]
+    save_depthsplat(network, nowhere / "mine.safetensors")
+    with pytest.raises(CheckpointError, match=r"^mine.safetensors: these weights are for another"):
+        load_network("mine.safetensors")

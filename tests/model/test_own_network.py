@@ -7,13 +7,17 @@ import pytest
 import torch
 from model.tiny import seeded_weights, window
 
-from depthsplat_ros.model.config import TINY
+from depthsplat_ros.model.config import TINY_DEPTH
 from depthsplat_ros.model.cost_volume import match_views, select_neighbours, share_of_witnesses
 from depthsplat_ros.model.depthsplat import DepthSplat
 from depthsplat_ros.model.resizing import resize
 
 CONFIG = dataclasses.replace(
-    TINY, cnn_channels=(16, 24, 32), fusion_channels=16, transformer_layers=2, candidate_count=32
+    TINY_DEPTH,
+    cnn_channels=(16, 24, 32),
+    fusion_channels=16,
+    transformer_layers=2,
+    candidate_count=32,
 )
 
 
@@ -26,7 +30,7 @@ def model():
 
 def test_tiny_fits_into_sixteen_megabytes_at_half_precision():
     with torch.device("meta"):
-        model = DepthSplat(TINY)
+        model = DepthSplat(TINY_DEPTH)
     count = sum(values.numel() for values in model.parameters())
     assert 3e6 < count < 6e6 and 2 * count < 16e6
 

@@ -9,6 +9,7 @@ import pytest
 from hub_server import serve_hub
 from huggingface_hub import constants
 
+from depthsplat_ros.model import config as variants
 from depthsplat_ros.model import zoo
 
 CONTENT = bytes(range(256)) * 4096
@@ -17,7 +18,7 @@ CHUNK_BYTES = 1 << 18
 
 def entry_of(content, name="test"):
     return dataclasses.replace(
-        zoo.ZOO[0],
+        zoo.PUBLISHED[0],
         file_name=f"depthsplat-{name}-{hashlib.sha256(content).hexdigest()[:8]}.pth",
     )
 
@@ -170,8 +171,9 @@ def test_a_directory_that_cannot_be_made_is_named(nowhere, serve):
 ENVIRONMENT = """
 import dataclasses, sys
 from pathlib import Path
+from depthsplat_ros.model import config as variants
 from depthsplat_ros.model import zoo
-entry = dataclasses.replace(zoo.ZOO[0], file_name=sys.argv[1])
+entry = dataclasses.replace(zoo.PUBLISHED[0], file_name=sys.argv[1])
 if sys.argv[2:]:
     print(zoo.download(entry, Path(sys.argv[2])))
 print(zoo.require(entry))
@@ -189,6 +191,56 @@ def run_with(*arguments, **environment):
         timeout=120,
         check=False,
     )
+
+
+def test_the_bundled_file_is_the_promised_one_and_small_enough(nowhere):
+    path = zoo.find(zoo.BUNDLED)
+    assert path.name == "tiny.safetensors"
+    assert path.stat().st_size <= 16_000_000
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert zoo.BUNDLED.bundled_sha256 == digest, "new weights? then write this into model/zoo.py"
+    assert zoo.verify(path) == digest
+    assert zoo.MODEL_CARD.is_file()
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """An empty folder where the weights of this package should lie."""
+    monkeypatch.setattr(zoo, "BUNDLED_DIRECTORY", tmp_path / "weights")
+    (tmp_path / "weights").mkdir()
+    return tmp_path / "weights"
+
+
+def test_a_damaged_bundled_file_is_named_with_the_remedy(bundle):
+    (bundle / zoo.BUNDLED.file_name).write_bytes(CONTENT)
+    said = f"this package says {zoo.BUNDLED.sha256_prefix[:8]}.*install depthsplat_ros again"
+    with pytest.raises(zoo.TamperedFileError, match=said):
+        zoo.verify(zoo.require(zoo.BUNDLED))
+
+
+def test_a_missing_bundled_file_is_named_with_the_remedy(bundle):
+    assert zoo.find(zoo.BUNDLED) is None
+    said = f"tiny.safetensors is missing .*{bundle}.*install depthsplat_ros again"
+    with pytest.raises(zoo.ZooError, match=said):
+        zoo.require(zoo.BUNDLED)
+
+
+def test_only_the_file_in_this_package_is_held_against_its_hash(nowhere, bundle):
+    for folder in (nowhere, bundle):
+        (folder / zoo.BUNDLED.file_name).write_bytes(CONTENT)
+    assert zoo.promised_hash(nowhere / zoo.BUNDLED.file_name) is None
+    (nowhere / "link").symlink_to(bundle)
+    roundabout = nowhere / "link" / zoo.BUNDLED.file_name
+    assert zoo.promised_hash(roundabout) == zoo.BUNDLED.bundled_sha256
+
+
+def test_the_bundled_file_is_never_fetched(nowhere, serve):
+    hub = serve({})
+    said = []
+    assert zoo.download(zoo.BUNDLED, nowhere, announce=said.append) == zoo.find(zoo.BUNDLED)
+    assert "needs no download" in said[0]
+    assert hub.requests == []
+    assert list(nowhere.iterdir()) == []
 
 
 def test_the_variables_of_the_hub_are_honoured_and_torch_is_not_needed(nowhere):
@@ -241,7 +293,7 @@ def test_missing_weights_are_named_with_the_places_and_the_command(nowhere, monk
 
 
 def test_files_are_found_in_the_named_directory_before_the_default_one(nowhere, monkeypatch):
-    entry = zoo.ZOO[0]
+    entry = zoo.PUBLISHED[0]
     (nowhere / "real").mkdir()
     (nowhere / "real" / entry.file_name).write_bytes(b"x")
     (nowhere / "pretrained").symlink_to(nowhere / "real")
@@ -277,9 +329,24 @@ def test_a_name_that_tells_nothing_or_too_much_is_no_help(file_name):
 
 
 @pytest.mark.parametrize("entry", zoo.ZOO, ids=zoo.ALIASES)
-def test_a_published_file_is_known_by_its_content_whatever_its_name(entry):
+def test_a_file_is_known_by_its_content_whatever_its_name(entry):
     assert zoo.entry_told_by("weights.pth", f"{entry.sha256_prefix:0<64}") is entry
+
+
+@pytest.mark.parametrize("entry", zoo.PUBLISHED, ids=lambda entry: entry.alias)
+def test_a_sibling_of_a_published_file_is_known_by_its_name(entry):
     assert zoo.entry_told_by(entry.file_name, "0" * 64) is entry
+
+
+def test_what_our_training_made_is_known_by_its_description_whatever_its_name():
+    larger = dataclasses.replace(variants.TINY, fusion_channels=48)
+    for config in (variants.TINY, larger):
+        for name in ("run.safetensors", "my-gs-base-448x768.safetensors"):
+            assert zoo.entry_told_by(name, "0" * 64, config) is zoo.BUNDLED
+    told = zoo.entry_told_by("my-gs-base-448x768.safetensors", "0" * 64, variants.GS_BASE_448X768)
+    assert told.alias == "gs-base-448x768"
+    # A name alone is not enough: outside this package anything may be called so.
+    assert zoo.entry_told_by("tiny.safetensors", "0" * 64) is None
 
 
 def test_an_unknown_alias_lists_the_known_ones():
@@ -288,17 +355,17 @@ def test_an_unknown_alias_lists_the_known_ones():
 
 
 def test_the_nine_are_told_apart_by_alias_and_hash():
-    assert len(zoo.ZOO) == 9
-    assert len(set(zoo.ALIASES)) == 9
-    assert len({entry.sha256_prefix for entry in zoo.ZOO}) == 9
-    for entry in zoo.ZOO:
+    assert len(zoo.PUBLISHED) == 9
+    assert len(set(zoo.ALIASES)) == 10
+    assert len({entry.sha256_prefix for entry in zoo.PUBLISHED}) == 9
+    for entry in zoo.PUBLISHED:
         assert f"{entry.height_px}x{entry.width_px}" in entry.file_name
         assert entry.height_px % entry.config.size_multiple == 0
         assert entry.width_px % entry.config.size_multiple == 0
 
 
 def test_traits_are_what_the_file_names_say():
-    for entry in zoo.ZOO:
+    for entry in zoo.PUBLISHED:
         traits = zoo.traits_of(entry)
         assert traits.minimum_views <= traits.preferred_views <= traits.maximum_views
         stated = entry.file_name.split("view")[1].split("-")[:-1]

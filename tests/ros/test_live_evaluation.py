@@ -24,7 +24,7 @@ from depthsplat_ros.recordings import RecordingOptions
 from depthsplat_ros.ros import messages
 from depthsplat_ros.ros.live_evaluation import LiveEvaluation, read_published
 from depthsplat_ros.simulation.bag_writer import BagOptions, write_bag
-from depthsplat_ros.streaming.config import StreamingConfig
+from depthsplat_ros.streaming.config import DEFAULT_MODEL, StreamingConfig
 
 pytestmark = pytest.mark.ros
 
@@ -106,7 +106,7 @@ def test_published_depth_scores_as_offline_where_it_was_matched_with_the_same_ke
 def _evaluate_offline(bag, output):
     order = EvaluationOrder(
         recordings=(bag,),
-        specs=(parse_spec("plane-sweep"),),
+        specs=(parse_spec(DEFAULT_MODEL),),
         output=output,
         device="cpu",
         precision="auto",

@@ -174,7 +174,7 @@ def test_the_words_for_precision_are_those_of_the_network():
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [
-        ({"model": "depth-huge"}, ModelError, "depth-huge.*plane-sweep, depth-small"),
+        ({"model": "depth-huge"}, ModelError, "depth-huge.*plane-sweep, tiny, depth-small"),
         ({"model": "gone.pth"}, zoo.ZooError, "there is no file gone.pth"),
         ({"device": "abacus"}, DeviceError, "abacus.*use 'cpu' or 'auto'"),
         ({"precision": "int4"}, SettingError, "'int4'.*auto, float32, fast"),

@@ -4,12 +4,9 @@ import pytest
 import torch
 from helpers import SMALL_CAMERA, make_pose
 
+from depthsplat_ros.model.discs import DISC_PIXELS, MAXIMUM_TILT_DEG
 from depthsplat_ros.rendering import render
-from depthsplat_ros.streaming.gaussians_from_depth import (
-    DISC_PIXELS,
-    MAXIMUM_TILT_DEG,
-    gaussians_from_depth,
-)
+from depthsplat_ros.streaming.gaussians_from_depth import gaussians_from_depth
 
 HEIGHT, WIDTH = SMALL_CAMERA.height_px, SMALL_CAMERA.width_px
 
