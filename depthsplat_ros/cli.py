@@ -115,7 +115,7 @@ def reconstruct(
     model: Annotated[
         str,
         typer.Option(
-            help="What turns views into depth: plane-sweep, or a network by name or file."
+            help="What turns views into depth: a network by name or file, or plane-sweep."
         ),
     ] = DEFAULT_MODEL,
     device: DeviceOption = "auto",

@@ -60,8 +60,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             "--model",
-            help="plane-sweep, or a network by name or file; settings that differ for this "
-            "model after a colon: plane-sweep:window_views=6,reference=middle. May be repeated.",
+            help="A network by name or file, or plane-sweep; settings that differ for this "
+            "model after a colon: tiny:window_views=6,reference=middle. May be repeated.",
             show_default=DEFAULT_MODEL,
         ),
     ] = None,

@@ -73,8 +73,8 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
         DeclareLaunchArgument(
             "model",
             default_value="",
-            description="What estimates the depth: plane-sweep, a network's name, e.g. "
-            "depth-small, or the path of its file; if empty, as params_file says.",
+            description="What estimates the depth: a network's name, e.g. tiny, the path of its "
+            "file, or plane-sweep; if empty, as params_file says.",
         ),
         DeclareLaunchArgument(
             "device",

@@ -193,6 +193,11 @@ def test_the_network_of_an_unpacked_wheel_is_found_verified_and_loaded(wheel, tm
     assert int(found[1]) > 1_000_000
 
 
+@pytest.mark.parametrize("name", ["README.md", "depthsplat_ros/weights/MODEL_CARD.md"])
+def test_every_figure_is_filled_in(name):
+    assert "TODO" not in (ROOT / name).read_text()
+
+
 def test_source_distribution_holds_weights_and_their_card(sources):
     build = "from setuptools import build_meta; build_meta.build_sdist('dist')"
     subprocess.run([sys.executable, "-c", build], cwd=sources, check=True, capture_output=True)

@@ -12,7 +12,7 @@ from depthsplat_ros.streaming.config import StreamingConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """One column of a report: `plane-sweep`, or `plane-sweep:window_views=6,reference=middle`."""
+    """One column of a report: `plane-sweep`, or `tiny:window_views=6,reference=middle`."""
 
     text: str
     """As it was written; the name of the column."""

@@ -17,8 +17,8 @@ class NodeConfig:
 
     model: str = setting(
         DEFAULT_MODEL,
-        "What turns views into depth: plane-sweep, which needs no weights, or a network by its "
-        "name (`depthsplat models` lists them) or by the path of its file.",
+        "What turns views into depth: a network by its name (tiny comes along, `depthsplat "
+        "models` lists them) or by the path of its file, or plane-sweep, which needs no weights.",
     )
     device: str = setting("auto", "Where it runs: auto (a GPU if one works), cpu, cuda, cuda:N.")
     precision: str = setting(

@@ -11,7 +11,7 @@ PRECISIONS = ("auto", "float32", "fast")
 """How exactly a network may be asked to compute; auto is fast on a GPU."""
 PLANE_SWEEP = "plane-sweep"
 """The model without weights."""
-DEFAULT_MODEL = PLANE_SWEEP
+DEFAULT_MODEL = "tiny"
 """What turns views into depth unless a user says otherwise."""
 
 

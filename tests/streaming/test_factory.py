@@ -21,7 +21,7 @@ from depthsplat_ros.model.precision import Precision
 from depthsplat_ros.model.types import Views
 from depthsplat_ros.settings import SettingError
 from depthsplat_ros.streaming import factory
-from depthsplat_ros.streaming.config import PRECISIONS, StreamingConfig
+from depthsplat_ros.streaming.config import DEFAULT_MODEL, PRECISIONS, StreamingConfig
 from depthsplat_ros.streaming.device_errors import DeviceLostError
 from depthsplat_ros.streaming.factory import (
     DeviceError,
@@ -165,6 +165,10 @@ def test_float32_and_fast_agree(weights, caplog):
 def test_auto_is_float32_on_a_cpu(weights):
     exact, auto = (walk(weights(), count=3, precision=word)[-1] for word in ("float32", "auto"))
     np.testing.assert_array_equal(exact.dense_depth_m, auto.dense_depth_m)
+
+
+def test_the_default_model_lies_in_the_package():
+    assert zoo.entry_named(DEFAULT_MODEL).is_bundled
 
 
 def test_the_words_for_precision_are_those_of_the_network():
