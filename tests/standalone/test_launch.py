@@ -270,9 +270,12 @@ def test_handlers_react_to_the_start_and_the_end_of_their_process(launch):
     assert said[-1] == "over"
 
 
-def test_end_of_a_required_process_ends_the_others(launch):
+def test_end_of_a_required_process_ends_the_others(launch, tmp_path):
+    # Interrupted while it still starts, Python ends otherwise.
+    flag = tmp_path / "up"
     status, lines = launch(
-        python("import signal; print('up'); signal.pause()"), shell("true", on_exit=Shutdown())
+        python(f"import pathlib, signal; pathlib.Path({str(flag)!r}).touch(); signal.pause()"),
+        shell(f"until [ -e '{flag}' ]; do sleep 0.05; done", on_exit=Shutdown()),
     )
     assert status == 0
     assert any("was required: shutting down launched system" in line for line in lines)
