@@ -218,6 +218,22 @@ def _report(line: dict, rank: int) -> None:
         sys.stdout.flush()
 
 
+def join_run() -> torch.device:
+    """This process' device, made ready; processes that `torchrun` started meet here."""
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", rank)
+        torch.cuda.set_device(device)
+        # Products of weights are in bfloat16; those of places need all digits of float32.
+        torch.backends.cuda.matmul.allow_tf32 = False
+    if "WORLD_SIZE" in os.environ:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_LONGEST_WAIT)
+    if device.type == "cuda":
+        _report({"differences of the fused kernels": accelerate(device)}, rank)
+    return device
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -250,17 +266,7 @@ def main() -> None:
         help="of all images of a step, per device",
     )
     options = parser.parse_args()
-    rank = int(os.environ.get("LOCAL_RANK", "0"))
-    device = torch.device("cpu")
-    if torch.cuda.is_available():
-        device = torch.device("cuda", rank)
-        torch.cuda.set_device(device)
-        # Products of weights are in bfloat16; those of places need all digits of float32.
-        torch.backends.cuda.matmul.allow_tf32 = False
-    if "WORLD_SIZE" in os.environ:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_LONGEST_WAIT)
-    if device.type == "cuda":
-        _report({"differences of the fused kernels": accelerate(device)}, rank)
+    device = join_run()
     config = TrainingConfig(
         optimisation=dataclasses.replace(
             OptimisationConfig(),

@@ -19,7 +19,6 @@ from depthsplat_ros.model.checkpoint import build_depthsplat, load_state
 from depthsplat_ros.model.config import TINY, GaussianConfig
 from depthsplat_ros.model.depthsplat import DepthSplat
 from training import state as states
-from training.acceleration import accelerate
 from training.gaussian_forward import describe, initialise_head, show
 from training.gaussian_losses import PictureWeights, picture_loss
 from training.gaussian_validation import (
@@ -32,7 +31,7 @@ from training.gaussian_validation import (
 from training.gaussian_windows import GAUSSIAN_WINDOWS, GaussianWindowSource
 from training.optimisation import OptimisationConfig, take_step
 from training.rendering import Renderer
-from training.train import Trainer, run
+from training.train import Trainer, join_run, run
 from training.windows import WindowsConfig
 
 _HEAD = "gaussians"
@@ -202,16 +201,7 @@ def main() -> None:
         help="of all images of a step, per device",
     )
     options = parser.parse_args()
-    device = torch.device("cpu")
-    if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        torch.cuda.set_device(device)
-        # Products of weights are in bfloat16; those of places need all digits of float32.
-        torch.backends.cuda.matmul.allow_tf32 = False
-    if "WORLD_SIZE" in os.environ:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    if device.type == "cuda":
-        accelerate(device)
+    device = join_run()
     total_steps = options.total_steps or default.optimisation.total_steps
     config = dataclasses.replace(
         default,
