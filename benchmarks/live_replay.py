@@ -164,6 +164,8 @@ def replay(arguments: argparse.Namespace, *, wants_views: bool) -> Ear:
     executor.add_node(ear)
     launch = subprocess.Popen(
         ["ros2", "launch", "depthsplat_ros", "replay.launch.py", f"bag:={arguments.bag}"]
+        # The node, and this program's ear.
+        + ["image_listeners:=2"]
         + arguments.launch_arguments,
         stdout=sys.stderr,
         start_new_session=True,

@@ -50,6 +50,11 @@ def generate_launch_description() -> LaunchDescription:
                 "belongs to the images.",
             ),
             DeclareLaunchArgument(
+                "image_listeners",
+                default_value="1",
+                description="Begin once so many listen to the images.",
+            ),
+            DeclareLaunchArgument(
                 "evaluate",
                 default_value="false",
                 description="Score the published depth against the bag, and end with it.",
@@ -101,6 +106,9 @@ def make_player(context: LaunchContext) -> list[Node]:
                     "bag": ParameterValue(LaunchConfiguration("bag"), value_type=str),
                     "rate": ParameterValue(LaunchConfiguration("rate"), value_type=float),
                     "loop": ParameterValue(LaunchConfiguration("loop"), value_type=bool),
+                    "image_listeners": ParameterValue(
+                        LaunchConfiguration("image_listeners"), value_type=int
+                    ),
                     "image_topic": image,
                     "camera_info_topic": camera_info,
                     **(AWAIT_EVALUATION if is_evaluated(context) else {}),

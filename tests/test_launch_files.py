@@ -233,7 +233,18 @@ def test_replay_runs_on_the_bags_time(launch):
     assert node.files[-1][-2:] == ["use_sim_time:", "true"]
     assert player.files == [
         ["/robot/bag_player:", "ros__parameters:", "bag:", "/some/bag"]
-        + ["camera_info_topic:", "''", "image_topic:", "''", "loop:", "false", "rate:", "2.0"]
+        + [
+            "camera_info_topic:",
+            "''",
+            "image_listeners:",
+            "1",
+            "image_topic:",
+            "''",
+            "loop:",
+            "false",
+            "rate:",
+            "2.0",
+        ]
     ]
     assert player.remappings == {"__node": "bag_player", "__ns": "/robot"}
     assert interrupt(command) == 0
@@ -252,9 +263,8 @@ def test_replayed_topics_arrive_where_the_node_listens(launch, suffix, given, ex
     assert player.remappings["image/compressed"] == "/cam/image_raw/compressed"
     assert player.remappings["camera_info"] == expected
     assert node.remappings.get("camera_info", "/cam/camera_info") == expected
-    assert player.files[0][2:8] == (
-        ["bag:", "'1'", "camera_info_topic:", given or "''", "image_topic:", image]
-    )
+    topics = ["camera_info_topic:", given or "''", "image_listeners:", "1", "image_topic:", image]
+    assert player.files[0][2:10] == ["bag:", "'1'", *topics]
 
 
 def test_replay_scores_what_is_published_if_asked(launch):
