@@ -234,6 +234,24 @@ def join_run() -> torch.device:
     return device
 
 
+def add_schedule_options(
+    parser: argparse.ArgumentParser, optimisation: OptimisationConfig, windows: WindowsConfig
+) -> None:
+    """What both stages of training ask about their steps, with a stage's own defaults."""
+    parser.add_argument("--peak-rate", type=float, default=optimisation.peak_rate)
+    parser.add_argument(
+        "--total-steps",
+        type=int,
+        help="length of the schedule; by default what fits into these minutes, measured first",
+    )
+    parser.add_argument(
+        "--pixels-per-step",
+        type=int,
+        default=windows.pixels_per_step,
+        help="of all images of a step, per device",
+    )
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -250,20 +268,9 @@ def main() -> None:
     parser.add_argument(
         "--validate-every", type=float, default=60.0, metavar="SECONDS", help="and save the state"
     )
-    parser.add_argument("--peak-rate", type=float, default=OptimisationConfig().peak_rate)
-    parser.add_argument(
-        "--total-steps",
-        type=int,
-        help="length of the schedule; by default what fits into these minutes, measured first",
-    )
+    add_schedule_options(parser, OptimisationConfig(), WindowsConfig())
     parser.add_argument(
         "--from-weights", type=Path, help="weights for a new run; without effect on one taken up"
-    )
-    parser.add_argument(
-        "--pixels-per-step",
-        type=int,
-        default=WindowsConfig().pixels_per_step,
-        help="of all images of a step, per device",
     )
     options = parser.parse_args()
     device = join_run()

@@ -31,7 +31,7 @@ from training.gaussian_validation import (
 from training.gaussian_windows import GAUSSIAN_WINDOWS, GaussianWindowSource
 from training.optimisation import OptimisationConfig, take_step
 from training.rendering import Renderer
-from training.train import Trainer, join_run, run
+from training.train import Trainer, add_schedule_options, join_run, run
 from training.windows import WindowsConfig
 
 _HEAD = "gaussians"
@@ -188,18 +188,7 @@ def main() -> None:
     )
     parser.add_argument("--real-every", type=int, default=1, help="take every n-th of them")
     default = GaussianTrainingConfig()
-    parser.add_argument("--peak-rate", type=float, default=default.optimisation.peak_rate)
-    parser.add_argument(
-        "--total-steps",
-        type=int,
-        help="length of the schedule; by default what fits into these minutes, measured first",
-    )
-    parser.add_argument(
-        "--pixels-per-step",
-        type=int,
-        default=default.windows.pixels_per_step,
-        help="of all images of a step, per device",
-    )
+    add_schedule_options(parser, default.optimisation, default.windows)
     options = parser.parse_args()
     device = join_run()
     total_steps = options.total_steps or default.optimisation.total_steps

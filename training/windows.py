@@ -99,7 +99,7 @@ class WindowSource:
 
 def window_of(render: Render, generator: torch.Generator) -> tuple[Views, Truth]:
     """What the network gets and what it should say."""
-    near_m, far_m, typical_m = _choose_range(render, generator)
+    near_m, far_m = _choose_range(render, generator)
     centres = render.world_from_camera[..., :3, 3]
     baseline_m = (centres - centres[:, :1]).norm(dim=-1).amax(dim=1)
     poses = shake_poses(render.world_from_camera, baseline_m, generator)
@@ -138,16 +138,14 @@ def relative_to_first(
     return moved
 
 
-def _choose_range(render: Render, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def _choose_range(render: Render, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Limits as users set them: around the scene, more often too wide than too tight."""
     windows, views = render.depth_m.shape[:2]
     depths = render.depth_m[..., ::8, ::8].flatten(1)
     nowhere = depths.new_full((), 60.0)
     depths = torch.where(depths > 0, depths, nowhere).sort(dim=1).values
     last = depths.shape[1] - 1
-    nearest, near, median, farthest = (
-        depths[:, round(share * last)] for share in (0.005, 0.02, 0.5, 0.99)
-    )
+    nearest, near, farthest = (depths[:, round(share * last)] for share in (0.005, 0.02, 0.99))
 
     def uniform() -> Tensor:
         return torch.rand(windows, device=depths.device, generator=generator)
@@ -168,5 +166,4 @@ def _choose_range(render: Render, generator: torch.Generator) -> tuple[Tensor, T
     return (
         near_m[:, None].expand(windows, views).contiguous(),
         far_m[:, None].expand(windows, views).contiguous(),
-        median,
     )
