@@ -7,13 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from depthsplat_ros.model.cost_volume import (
-    refine_inverse_depths,
-    select_neighbours,
-    space_inverse_depths,
-)
+from depthsplat_ros.model.cost_volume import select_neighbours
 from depthsplat_ros.model.depthsplat import DepthSplat
-from depthsplat_ros.model.resizing import resize
 from depthsplat_ros.model.types import Views
 from training.losses import Stage
 
@@ -30,53 +25,24 @@ class Opinion:
 def ask(model: DepthSplat, views: Views) -> Opinion:
     """The opinion on every view, each in turn the reference.
 
-    The same modules in the same order as in `DepthSplat.predict_scene`; the logits of the
-    matching scales, which it keeps to itself, are overheard.
+    The same modules in the same order as in `DepthSplat.predict_scene`.
     """
     depth, config = model.depth, model.config
     shape = views.images.shape[:2]
     encoded = depth.encode(depth.look(views.images.flatten(0, 1).to(depth.dtype)))
     features = {name: values.unflatten(0, shape) for name, values in encoded.items()}
     neighbours = select_neighbours(views.world_from_camera, config.neighbour_count)
-    logits: list[Tensor] = []
-    handles = [
-        scale.register_forward_hook(lambda _module, _inputs, output: logits.append(output))
-        for scale in depth.scales
-    ]
-    try:
-        matching = depth.match(views, features, neighbours)
-    finally:
-        for handle in handles:
-            handle.remove()
-    refined = depth.refine(matching, features, views.near_m, views.far_m)
-    stages = []
-    inverse_depth = None
-    for scale, values in enumerate(logits):
-        values = values.unflatten(0, shape)
-        if scale == 0:
-            hypotheses = space_inverse_depths(views.near_m, views.far_m, config.candidates(scale))
-        else:
-            step = (1 / views.near_m - 1 / views.far_m) / (config.candidate_count - 1)
-            hypotheses = refine_inverse_depths(
-                resize(
-                    inverse_depth.detach(),
-                    values.shape[-2:],
-                    is_stretched=config.keeps_published_habits,
-                ),
-                views.near_m,
-                views.far_m,
-                step / config.refinement**scale,
-                config.candidates(scale),
-            )
-        inverse_depth = (values.float().softmax(2) * hypotheses).sum(dim=2)
-        stages.append(
-            Stage(
-                stride=config.stride(scale),
-                logits=values,
-                hypotheses=hypotheses,
-                inverse_depth=inverse_depth,
-            )
+    scales = depth.compare(views, features, neighbours)
+    refined = depth.refine(depth.summarise(scales), features, views.near_m, views.far_m)
+    stages = [
+        Stage(
+            stride=config.stride(index),
+            logits=scale.logits,
+            hypotheses=scale.hypotheses,
+            inverse_depth=scale.inverse_depth,
         )
+        for index, scale in enumerate(scales)
+    ]
     assert refined.confidence_logit is not None, "training wants a network with has_confidence"
     return Opinion(
         stages=tuple(stages),
@@ -87,6 +53,11 @@ def ask(model: DepthSplat, views: Views) -> Opinion:
 
 @torch.no_grad()
 def initialise(model: DepthSplat) -> None:
-    """Starts the last layers at zero: the first guess is the expectation over all hypotheses."""
-    torch.nn.init.zeros_(model.depth.residual[-1].weight)
-    torch.nn.init.zeros_(model.depth.residual[-1].bias)
+    """Starts the last layers at zero: the first guess is the expectation over all hypotheses, and
+    finer scales are what they would be without their details."""
+    last = [model.depth.residual[-1]]
+    for detail in model.depth.details:
+        last += [detail.features, detail.choice[-1]]
+    for layer in last:
+        for values in layer.parameters():
+            torch.nn.init.zeros_(values)

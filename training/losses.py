@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How wrong a prediction is, at every stage; nothing changes when the unit of the poses does."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ class LossWeights:
     softening: float = 0.01
     """Of logarithms, over the range of inverse depth: about a step of the coarsest hypotheses.
     Without it what lies farther than parallax can tell would drown all else."""
+    relative: float = 1.5
+    """Of the relative error of depth, which users count; where two surfaces are equally likely it
+    prefers the nearer."""
     gradient: float = 0.5
     coarse: float = 0.6
     """Of each matching scale's own depth, against that of the full-size depth."""
@@ -89,11 +93,16 @@ def loss_parts(
 def depth_loss(
     inverse_depth: Float[Tensor, "batch view height width"], truth: Truth, weights: LossWeights
 ) -> Float[Tensor, ""]:
-    """Differences of log depth, of inverse depth over its range, and of slopes of log depth."""
+    """Differences of log depth, of inverse depth over its range, of depth itself over the true
+    one, and of slopes of log depth."""
     soft = weights.softening * truth.range
     log_error = ((inverse_depth + soft) / (truth.inverse_depth + soft)).log()
     share_error = (inverse_depth - truth.inverse_depth) / truth.range
-    error = log_error.abs() + weights.inverse_depth * share_error.abs()
+    error = (
+        log_error.abs()
+        + weights.inverse_depth * share_error.abs()
+        + weights.relative * _relative_error(-log_error)
+    )
     loss = _mean(error, truth.is_valid)
     for step in (1, 2):
         for axis in (-1, -2):
@@ -106,9 +115,16 @@ def depth_loss(
     return loss
 
 
+def _relative_error(log_ratio: Tensor) -> Tensor:
+    """|depth / truth - 1| from the ratio's logarithm; from e on it grows with the logarithm only,
+    lest a few pixels outweigh all others."""
+    return torch.expm1(log_ratio.clamp(max=1)).abs() + math.e * (log_ratio - 1).clamp(min=0)
+
+
 def candidate_loss(stage: Stage, truth: Truth) -> Float[Tensor, ""]:
     """Cross-entropy against the two hypotheses around the truth, where they reach that far."""
-    lowest, highest = stage.hypotheses[:, :, 0], stage.hypotheses[:, :, -1]
+    hypotheses = stage.hypotheses.detach()
+    lowest, highest = hypotheses[:, :, 0], hypotheses[:, :, -1]
     last = stage.hypotheses.shape[2] - 1
     position = (truth.inverse_depth - lowest) / (highest - lowest).clamp(min=1e-9) * last
     is_inside = truth.is_valid & (position >= 0) & (position <= last)

@@ -50,7 +50,7 @@ class TrainingConfig:
     optimisation: OptimisationConfig = OptimisationConfig()
     weights: LossWeights = LossWeights()
     start: Path | None = None
-    """Weights to start a new run from, of the same depth part; None for random ones."""
+    """Weights to start a new run from; what they lack starts as in a run without."""
     seed: int = 1
     precision: torch.dtype = torch.bfloat16
     validate_every_s: float = 60.0
@@ -73,11 +73,12 @@ class Trainer:
         if config.start is not None:
             with config.start.open("rb") as file:
                 given = load_state(file, config.start.name).tensors
-            # A finished network has a Gaussian head besides.
-            own = self.model.state_dict().keys()
+            # A finished network has a Gaussian head besides; an older one may lack a part.
+            own = self.model.state_dict()
             self.model.load_state_dict(
-                {name: values.float() for name, values in given.items() if name in own}
+                own | {name: values.float() for name, values in given.items() if name in own}
             )
+            _report({"untrained": sorted(own.keys() - given.keys())}, self.rank)
         self.model.to(device)
         if states.exists(folder):
             self.state = states.load(folder, device)

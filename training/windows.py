@@ -29,7 +29,7 @@ class WindowsConfig:
     """Of all images of a step on one device."""
     sizes: tuple[tuple[int, int], ...] = ((192, 256), (192, 320), (288, 384))
     """Heights and widths."""
-    size_shares: tuple[float, ...] = (0.4, 0.35, 0.25)
+    size_shares: tuple[float, ...] = (0.25, 0.35, 0.4)
     view_counts: tuple[int, ...] = (2, 3, 4, 6)
     view_shares: tuple[float, ...] = (0.1, 0.15, 0.55, 0.2)
     samples: int = 4

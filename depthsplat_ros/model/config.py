@@ -63,9 +63,11 @@ class DepthSplatConfig:
     when resized, depth in the unit of the poses inside the network, hypotheses outside another
     view counted as disagreement, the mask of `neighbour_mask`, and at full size a residual in 1/m.
     Without, cell j of a map lies at image pixel j * stride, depth is a share of the range, only
-    views that see a hypothesis vote on it, at full size each pixel chooses among the nearest
-    estimates of the last scale and adds a residual in steps of the hypotheses, and Gaussians are
-    told by how they differ from discs on the surface, with one colour from all sides."""
+    views that see a hypothesis vote on it, features of a finer scale see the images at that scale,
+    each of its cells chooses among the nearest coarser estimates where its hypotheses shall lie,
+    and each pixel at full size among those of the last scale, to which it adds a residual in steps
+    of the hypotheses; Gaussians are told by how they differ from discs on the surface, with one
+    colour from all sides."""
 
     def __post_init__(self) -> None:
         if self.lowest_stride not in (4, 8) or self.scale_count not in (1, 2):
@@ -148,7 +150,6 @@ TINY_DEPTH = DepthSplatConfig(
     transformer_layers=4,
     candidate_count=96,
     neighbour_count=5,
-    refinement=4,
     crosses_views_in_unet=False,
     has_confidence=True,
     keeps_published_habits=False,

@@ -48,6 +48,21 @@ class ImageMaps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScaleMatching:
+    """What the comparison says at one scale."""
+
+    logits: Float[Tensor, "batch view candidate height width"]
+    hypotheses: Float[Tensor, "batch view candidate _ _"]
+    """In 1/m, evenly spaced."""
+    inverse_depth: Float[Tensor, "batch view height width"]
+    """Expectation over the hypotheses, in 1/m."""
+    probability: Float[Tensor, "batch view height width"]
+    """Of the likeliest hypothesis."""
+    features: Float[Tensor, "batch view channel height width"]
+    """That were compared with the other views'."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Matching:
     """What the comparison of a window's views says about each view, at the finest scale."""
 
@@ -99,6 +114,9 @@ class MultiViewDepth(nn.Module):
         self.matching_pyramid = nn.ModuleList(
             [_Finer(config.matching_channels(scale - 1)) for scale in finer]
         )
+        self.details = nn.ModuleList(
+            [_Detail(config, scale) for scale in finer if not config.keeps_published_habits]
+        )
         self.mono_pyramid = nn.ModuleList(
             [_Finer(config.mono_channels(scale - 1)) for scale in finer if config.vit is not None]
         )
@@ -147,6 +165,8 @@ class MultiViewDepth(nn.Module):
                 f"scale{scale}_{name}": values
                 for name, values in module.encode(maps.cnn[-1 - scale], mono).items()
             }
+        for scale, detail in enumerate(self.details, start=1):
+            encoded[f"scale{scale}_detail"] = detail(maps.cnn[-1 - scale])
         stages = self.head.encode(maps.cnn, maps.vit)
         return encoded | {f"depth_stage{index}": values for index, values in enumerate(stages)}
 
@@ -165,28 +185,49 @@ class MultiViewDepth(nn.Module):
         Of `views` only the cameras, the ranges and the size of the images are read; the features
         come from `encode`, unfolded into batch and view.
         """
+        return self.summarise(self.compare(views, features, neighbours, references))
+
+    def compare(
+        self,
+        views: Views,
+        features: Mapping[str, Float[Tensor, "batch view ..."]],
+        neighbours: Int[Tensor, "batch view neighbour"],
+        references: slice = ALL_VIEWS,
+    ) -> list[ScaleMatching]:
+        """What every scale says, coarse to fine; arguments as for `match`."""
         config = self.config
         batch, _, _, height, width = views.images.shape
         near_m, far_m = views.near_m[:, references], views.far_m[:, references]
         reference_count = near_m.shape[1]
-        inverse_depth = None
         matching = self.transformer(features["matching"], neighbours)
-        pyramid, likeliest = [], []
-        is_stretched = config.keeps_published_habits
+        scales: list[ScaleMatching] = []
         for scale, module in enumerate(self.scales):
+            image_regressor, image_shortcut = (
+                features[f"scale{scale}_{name}"][:, references].flatten(0, 1)
+                for name in ("regressor", "shortcut")
+            )
             if scale == 0:
                 hypotheses = space_inverse_depths(near_m, far_m, config.candidates(scale))
             else:
                 matching = _per_image(self.matching_pyramid[scale - 1], matching)
+                coarser = scales[-1].inverse_depth
+                if config.keeps_published_habits:
+                    centre = resize(coarser, matching.shape[-2:])
+                else:
+                    matching = matching + features[f"scale{scale}_detail"]
+                    preference = self.details[scale - 1].choice(
+                        torch.cat([matching[:, references].flatten(0, 1), image_shortcut], dim=1)
+                    )
+                    centre = choose_nearby(coarser.flatten(0, 1), preference.float())
+                    centre = centre.unflatten(0, near_m.shape)
                 step = (1 / near_m - 1 / far_m) / (config.candidate_count - 1)
                 hypotheses = refine_inverse_depths(
-                    resize(inverse_depth, matching.shape[-2:], is_stretched=is_stretched),
+                    centre,
                     near_m,
                     far_m,
                     step / config.refinement**scale,
                     config.candidates(scale),
                 )
-            pyramid.append(matching)
             intrinsics_px = scale_intrinsics(
                 views.intrinsics,
                 width_px=width / config.stride(scale),
@@ -205,27 +246,34 @@ class MultiViewDepth(nn.Module):
             logits = module(
                 scores.flatten(0, 1).to(self.dtype),
                 matching[:, references].flatten(0, 1),
-                features[f"scale{scale}_regressor"][:, references].flatten(0, 1),
-                features[f"scale{scale}_shortcut"][:, references].flatten(0, 1),
+                image_regressor,
+                image_shortcut,
                 reference_count,
+            ).unflatten(0, (batch, reference_count))
+            probabilities = logits.float().softmax(2)
+            scales.append(
+                ScaleMatching(
+                    logits=logits,
+                    hypotheses=hypotheses,
+                    inverse_depth=(probabilities * hypotheses).sum(dim=2),
+                    probability=probabilities.amax(dim=2),
+                    features=matching[:, references],
+                )
             )
-            probabilities = logits.float().softmax(1).unflatten(0, (batch, reference_count))
-            inverse_depth = (probabilities * hypotheses).sum(dim=2)
-            likeliest.append(probabilities.amax(dim=2))
-        finest = likeliest[-1].shape[-2:]
+        return scales
+
+    def summarise(self, scales: Sequence[ScaleMatching]) -> Matching:
+        """The result of `match` from that of `compare`."""
+        finest = scales[-1].inverse_depth
+        is_stretched = self.config.keeps_published_habits
+        coarser = [
+            resize(scale.probability, finest.shape[-2:], is_stretched=is_stretched)
+            for scale in scales[:-1]
+        ]
         return Matching(
-            inverse_depth=inverse_depth,
-            probabilities=torch.stack(
-                [
-                    *(
-                        resize(values, finest, is_stretched=is_stretched)
-                        for values in likeliest[:-1]
-                    ),
-                    likeliest[-1],
-                ],
-                dim=2,
-            ),
-            features=tuple(values[:, references] for values in pyramid),
+            inverse_depth=finest,
+            probabilities=torch.stack([*coarser, scales[-1].probability], dim=2),
+            features=tuple(scale.features for scale in scales),
         )
 
     def refine(
@@ -338,6 +386,30 @@ class _Finer(nn.Sequential):
             nn.GELU(),
             Convolution(channels // 2, channels // 2, 3, padding=1),
         )
+
+
+class _Detail(nn.Module):
+    """What images show at a finer scale than that at which views were compared before.
+
+    `forward` gives features of single images that join those to be compared; `choice` says which
+    of the four nearest coarser estimates a cell belongs to, so that its hypotheses lie around one
+    surface and not between two.
+    """
+
+    def __init__(self, config: DepthSplatConfig, scale: int) -> None:
+        super().__init__()
+        channels = config.matching_channels(scale)
+        self.features = Convolution(
+            config.cnn_channels[-1 - scale], channels, 3, padding=1, bias=False
+        )
+        self.choice = Convolutions(
+            Convolution(2 * channels, channels, 3, padding=1),
+            nn.GELU(),
+            Convolution(channels, 4, 1),
+        )
+
+    def forward(self, cnn: Tensor) -> Tensor:
+        return self.features(cnn)
 
 
 def multi_view_inputs(matching: Matching) -> dict[str, Tensor]:
