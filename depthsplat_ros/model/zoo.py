@@ -141,7 +141,7 @@ BUNDLED = ZooEntry(
     parameters_million=5.1,
     # Publishes about three quarters of the pixels: benchmarks/confidence_limit.py.
     minimum_confidence=0.28,
-    bundled_sha256="97846cb683cfe1ba687fb329a7124f258f5dac047eb1b4bac654bebf76cbe815",
+    bundled_sha256="b18de1ac2cc49382e745816ab4a8095acd64e6fd8f26a6e0ceeb78e42c2c1b9b",
 )
 PUBLISHED: tuple[ZooEntry, ...] = (
     _entry(
