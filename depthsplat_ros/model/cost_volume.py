@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from depthsplat_ros.model.acceleration import fused_kernels
+from depthsplat_ros.model.compiled_matching import add_scores
 from depthsplat_ros.model.constants import constant_tensor
 from depthsplat_ros.model.matrices import invert_3x3, invert_affine
 
@@ -129,9 +130,16 @@ def match_views(
         source = features[batch_index, neighbours[:, :, k]].flatten(0, 1)
         pose = camera_from_world[batch_index, neighbours[:, :, k]] @ own_pose
         pose = pose.flatten(0, 1)
-        turned = (pose[:, :3, :3] @ rays)[:, :, None]
+        turned = pose[:, :3, :3] @ rays
+        if features.device.type == "cpu" and not torch.is_grad_enabled():
+            add_scores(
+                scores,
+                *(features[:, references].flatten(0, 1), source, turned, pose[:, :3, 3]),
+                *(camera_matrix, depth, _NEAREST_WARPED_DEPTH),
+            )
+            continue
         for start in range(0, candidates, chunk):
-            points = turned * depth[:, None, start : start + chunk] + pose[:, :3, 3:, None]
+            points = turned[:, :, None] * depth[:, None, start : start + chunk] + pose[:, :3, 3:, None]
             points = (camera_matrix @ points.flatten(2)).view_as(points)
             warped = _sample(source, points)
             scores[:, start : start + chunk] += (warped * reference).sum(dim=1)

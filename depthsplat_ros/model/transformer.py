@@ -114,7 +114,8 @@ class _Attention(nn.Module):
         batch = query.shape[0]
         message = F.scaled_dot_product_attention(
             *(rearrange(tokens, "b v q l c -> (b v) q l c") for tokens in (query, *key_value)),
-            attn_mask=mask,
+            # With all four axes, or CPUs would not take the fast way.
+            attn_mask=None if mask is None else mask[None],
         )
         message = rearrange(message, "(b v) q l c -> b v q l c", b=batch)
         return self.norm(self.merge(message))

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from depthsplat_ros.rendering.compilation import compiled
+from depthsplat_ros.compilation import compiled
 
 _DIGIT_BITS = 11
 _DIGITS = 1 << _DIGIT_BITS

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from depthsplat_ros.rendering.compilation import compiled
+from depthsplat_ros.compilation import compiled
 from depthsplat_ros.rendering.projection import (
     BLUE,
     CROSS_XY,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The colour that spherical harmonics give in a direction, in the basis of 3DGS viewers."""
 
-from depthsplat_ros.rendering.compilation import compiled
+from depthsplat_ros.compilation import compiled
 
 
 @compiled

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from depthsplat_ros.rendering.compilation import compiled
+from depthsplat_ros.compilation import compiled
 from depthsplat_ros.rendering.harmonics import fill_basis
 
 TILE_PX = 16

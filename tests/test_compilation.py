@@ -4,7 +4,7 @@ import math
 import numba
 import numpy as np
 
-from depthsplat_ros.rendering import compilation
+from depthsplat_ros import compilation
 
 
 def test_without_a_folder_for_the_cache_functions_are_compiled_in_memory(monkeypatch):
