@@ -53,8 +53,11 @@ def ask(model: DepthSplat, views: Views) -> Opinion:
 
 @torch.no_grad()
 def initialise(model: DepthSplat) -> None:
-    """Starts the last layers at zero: the first guess is the expectation over all hypotheses, and
-    finer scales are what they would be without their details."""
+    """Starts the last layers at zero.
+
+    The first guess is the expectation over all hypotheses, and finer scales are what they would be
+    without their details.
+    """
     last = [model.depth.residual[-1]]
     for detail in model.depth.details:
         last += [detail.features, detail.choice[-1]]

@@ -93,8 +93,11 @@ def loss_parts(
 def depth_loss(
     inverse_depth: Float[Tensor, "batch view height width"], truth: Truth, weights: LossWeights
 ) -> Float[Tensor, ""]:
-    """Differences of log depth, of inverse depth over its range, of depth itself over the true
-    one, and of slopes of log depth."""
+    """How far all depth is from the truth.
+
+    Differences of log depth, of inverse depth over its range, of depth over the true one, and of
+    slopes of log depth.
+    """
     soft = weights.softening * truth.range
     log_error = ((inverse_depth + soft) / (truth.inverse_depth + soft)).log()
     share_error = (inverse_depth - truth.inverse_depth) / truth.range
@@ -116,8 +119,10 @@ def depth_loss(
 
 
 def _relative_error(log_ratio: Tensor) -> Tensor:
-    """|depth / truth - 1| from the ratio's logarithm; from e on it grows with the logarithm only,
-    lest a few pixels outweigh all others."""
+    """|depth / truth - 1| from the ratio's logarithm.
+
+    From a ratio of e on it grows with the logarithm only, lest a few pixels outweigh all others.
+    """
     return torch.expm1(log_ratio.clamp(max=1)).abs() + math.e * (log_ratio - 1).clamp(min=0)
 
 

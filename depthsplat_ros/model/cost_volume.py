@@ -84,7 +84,7 @@ def match_views(
     The score is the scaled dot product of a pixel's features with the neighbour's features where
     the hypothesis would put it, averaged over the neighbours; outside their image it counts as 0.
     The warped features, views x channels x candidates x pixels, never exist as a whole: hypotheses
-    are taken a few at a time.
+    are taken a few at a time, and on a CPU without gradients one by one, as machine code.
 
     Cameras are treated as in the official code, because the weights were trained so, also where
     that is not exact:
@@ -121,28 +121,17 @@ def match_views(
     rays = torch.linalg.inv_ex(camera_matrix).inverse @ pixel_grid(height, width, features.device)
     own_pose = world_from_camera[:, references]
     depth = rearrange(1 / inverse_depths.float(), "b v d h w -> (b v) d (h w)")
+    is_compiled = features.device.type == "cpu" and not torch.is_grad_enabled()
+    add = add_scores if is_compiled else _add_scores
 
-    reference = rearrange(features[:, references], "b v c h w -> (b v) c 1 (h w)")
+    own = features[:, references].flatten(0, 1)
     scores = depth.new_zeros(batch * views, candidates, height * width)
-    limit = _WARPED_VALUES_AT_ONCE["cuda" if features.is_cuda else "cpu"]
-    chunk = max(1, limit // (batch * views * channels * height * width))
     for k in range(neighbours.shape[-1]):
         source = features[batch_index, neighbours[:, :, k]].flatten(0, 1)
         pose = camera_from_world[batch_index, neighbours[:, :, k]] @ own_pose
         pose = pose.flatten(0, 1)
-        turned = pose[:, :3, :3] @ rays
-        if features.device.type == "cpu" and not torch.is_grad_enabled():
-            add_scores(
-                scores,
-                *(features[:, references].flatten(0, 1), source, turned, pose[:, :3, 3]),
-                *(camera_matrix, depth, _NEAREST_WARPED_DEPTH),
-            )
-            continue
-        for start in range(0, candidates, chunk):
-            points = turned[:, :, None] * depth[:, None, start : start + chunk] + pose[:, :3, 3:, None]
-            points = (camera_matrix @ points.flatten(2)).view_as(points)
-            warped = _sample(source, points)
-            scores[:, start : start + chunk] += (warped * reference).sum(dim=1)
+        turned, shift = pose[:, :3, :3] @ rays, pose[:, :3, 3]
+        add(scores, own, source, turned, shift, camera_matrix, depth, _NEAREST_WARPED_DEPTH)
     scores /= channels**0.5 * neighbours.shape[-1]
     return rearrange(scores, "(b v) d (h w) -> b v d h w", b=batch, h=height)
 
@@ -213,13 +202,37 @@ def pixel_grid(height: int, width: int, device: torch.device) -> Float[Tensor, "
     return torch.stack([x, y, torch.ones_like(x)]).flatten(1).to(device, torch.float32)
 
 
+def _add_scores(
+    scores: Float[Tensor, "image candidate pixel"],
+    own: Float[Tensor, "image channel height width"],
+    other: Float[Tensor, "image channel height width"],
+    turned: Float[Tensor, "image 3 pixel"],
+    shift: Float[Tensor, "image 3"],
+    camera_matrix: Float[Tensor, "image 3 3"],
+    depth: Float[Tensor, "image candidate pixel_or_1"],
+    nearest_depth: float,
+) -> None:
+    """`compiled_matching.add_scores` on any device, with gradients."""
+    candidates = depth.shape[1]
+    limit = _WARPED_VALUES_AT_ONCE["cuda" if own.is_cuda else "cpu"]
+    chunk = max(1, limit // own.numel())
+    own = own.flatten(2)[:, :, None]
+    for start in range(0, candidates, chunk):
+        points = turned[:, :, None] * depth[:, None, start : start + chunk]
+        points = points + shift[:, :, None, None]
+        points = (camera_matrix @ points.flatten(2)).view_as(points)
+        warped = _sample(other, points, nearest_depth)
+        scores[:, start : start + chunk] += (warped * own).sum(dim=1)
+
+
 def _sample(
     source: Float[Tensor, "image channel height width"],
     points: Float[Tensor, "image 3 candidate pixel"],
+    nearest_depth: float,
 ) -> Float[Tensor, "image channel candidate pixel"]:
     height, width = source.shape[-2:]
     x, y, z = points.unbind(dim=1)
-    z = z.clamp(min=_NEAREST_WARPED_DEPTH)
+    z = z.clamp(min=nearest_depth)
     grid = torch.stack([2 * (x / z) / (width - 1) - 1, 2 * (y / z) / (height - 1) - 1], dim=-1)
     # Places need all digits of float32, even where features do not.
     return F.grid_sample(source.float(), grid, align_corners=True)

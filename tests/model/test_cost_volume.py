@@ -117,7 +117,14 @@ def scores_by_hand(features, neighbours, intrinsics, pose, hypotheses):
     return scores
 
 
-def test_scores_are_those_of_a_plane_sweep_by_hand():
+@pytest.fixture(params=["compiled", "differentiable"])
+def way(request):
+    """Of matching: machine code, or PyTorch with gradients."""
+    with torch.set_grad_enabled(request.param == "differentiable"):
+        yield request.param
+
+
+def test_scores_are_those_of_a_plane_sweep_by_hand(way):
     arguments = example()
     torch.testing.assert_close(
         match_views(*arguments), scores_by_hand(*arguments), rtol=1e-4, atol=1e-4
@@ -131,13 +138,51 @@ def test_how_many_hypotheses_are_taken_at_once_does_not_matter(monkeypatch):
     torch.testing.assert_close(match_views(*arguments), together, rtol=0, atol=1e-6)
 
 
-def test_hypotheses_may_differ_from_pixel_to_pixel():
+def test_hypotheses_may_differ_from_pixel_to_pixel(way):
     features, neighbours, intrinsics, pose, hypotheses = example()
     per_pixel = hypotheses.expand(-1, -1, -1, 6, 8)
     torch.testing.assert_close(
         match_views(features, neighbours, intrinsics, pose, per_pixel),
         match_views(features, neighbours, intrinsics, pose, hypotheses),
     )
+
+
+def test_compiled_scores_are_those_of_pytorch_wherever_hypotheses_lie():
+    """Inside, across the border, outside and behind the neighbours; for one and all references."""
+    features, neighbours, intrinsics, pose, _ = example(height=12, width=16)
+    hypotheses = 10 ** (4 * torch.rand(1, 3, 9, 12, 16) - 2)
+    pose[0, 2, :3, :3] = turned(2.5)
+    for chosen in (slice(None), slice(2, 3)):
+        geometry = (neighbours[:, chosen], intrinsics, pose, hypotheses[:, chosen], chosen)
+        expected = match_views(features, *geometry)
+        with torch.no_grad():
+            compiled = match_views(features, *geometry)
+        assert (expected == 0).any() and (expected != 0).any()
+        torch.testing.assert_close(compiled, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_compiled_scores_do_not_depend_on_the_number_of_threads():
+    arguments = example(height=9)
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 5):
+            torch.set_num_threads(count)
+            with torch.no_grad():
+                results.append(match_views(*arguments))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+
+
+@torch.no_grad()
+def test_compiled_matching_reads_nothing_outside_a_map_whatever_it_is_given():
+    features, neighbours, intrinsics, pose, hypotheses = example()
+    hypotheses = hypotheses.clone()
+    hypotheses[:, :, 1:4, 0, 0] = torch.tensor([float("nan"), float("inf"), 0.0])
+    scores = match_views(features, neighbours, intrinsics, pose, hypotheses)
+    # No place in the neighbour, no agreement.
+    assert (scores[:, :, 1] == 0).all() and scores[:, :, 0].isfinite().all()
 
 
 class LargestTensor(TorchDispatchMode):

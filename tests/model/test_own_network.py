@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What our own network does otherwise than the published ones, on seeded weights."""
 
+import copy
 import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
 from model.tiny import seeded_weights, window
 
 from depthsplat_ros.model.config import TINY_DEPTH
@@ -76,6 +78,44 @@ def test_confidence_is_learnt_and_not_the_probability(model):
     assert ((scene.confidence > 0) & (scene.confidence < 1)).all()
     # At full resolution, not in blocks of the matching scale's cells.
     assert scene.confidence[0, 0, :4, :4].unique().numel() > 4
+
+
+def compare(model, views):
+    depth, shape = model.depth, views.images.shape[:2]
+    encoded = depth.encode(depth.look(views.images.flatten(0, 1)))
+    features = {name: values.unflatten(0, shape) for name, values in encoded.items()}
+    neighbours = select_neighbours(views.world_from_camera, model.config.neighbour_count)
+    return depth.compare(views, features, neighbours)
+
+
+@pytest.mark.parametrize("cell", range(4))
+def test_finer_hypotheses_lie_around_the_coarser_cell_that_was_chosen(model, cell):
+    model = copy.deepcopy(model)
+    choice = model.depth.details[0].choice[-1]
+    torch.nn.init.zeros_(choice.weight)
+    choice.bias.copy_(100.0 * (torch.arange(4) == cell))
+    coarse, fine = compare(model, window(3))
+    row, column = divmod(cell, 2)
+    shifted = F.pad(coarse.inverse_depth, (0, 1, 0, 1), mode="replicate")
+    height, width = coarse.inverse_depth.shape[-2:]
+    chosen = shifted[..., row : row + height, column : column + width]
+    chosen = chosen.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    lowest, highest = fine.hypotheses[:, :, 0], fine.hypotheses[:, :, -1]
+    assert ((lowest <= chosen + 1e-5) & (chosen <= highest + 1e-5)).all()
+    # Where the range does not cut them they lie alike on both sides, but for half a step.
+    centre = (fine.hypotheses[:, :, 3] + fine.hypotheses[:, :, 4 + 1]) / 2
+    is_whole = highest - lowest > 0.99 * (highest - lowest).max()
+    assert is_whole.any()
+    torch.testing.assert_close(centre[is_whole], chosen[is_whole], atol=1e-5, rtol=0)
+
+
+def test_finer_features_see_the_images_at_their_scale(model):
+    changed = copy.deepcopy(model)
+    torch.nn.init.zeros_(changed.depth.details[0].features.weight)
+    views = window(3)
+    (coarse, fine), (other_coarse, other_fine) = compare(model, views), compare(changed, views)
+    assert torch.equal(coarse.logits, other_coarse.logits)
+    assert not torch.allclose(fine.features, other_fine.features)
 
 
 @pytest.mark.parametrize("stride", [2, 4])

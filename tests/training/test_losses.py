@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -38,6 +40,21 @@ def test_depth_loss_does_not_know_the_unit_of_the_poses():
     ]
     torch.testing.assert_close(costs[1], costs[0])
     torch.testing.assert_close(costs[2], costs[0])
+
+
+def test_where_two_surfaces_are_about_as_likely_the_nearer_is_preferred():
+    """Users count relative errors, and what is missed in front is the larger one."""
+    surfaces = torch.tensor([1 / 4.0, 1 / 1.5])
+
+    def cost(guess, share_of_near):
+        shown = truth()
+        is_near = torch.arange(48).reshape(1, 1, 6, 8) < round(48 * share_of_near)
+        mixed = replace(shown, inverse_depth=surfaces[is_near.long()])
+        weights = LossWeights(gradient=0)
+        return depth_loss(torch.full((1, 1, 6, 8), float(guess)), mixed, weights)
+
+    assert cost(surfaces[1], 0.45) < cost(surfaces[0], 0.45)
+    assert cost(surfaces[1], 0.25) > cost(surfaces[0], 0.25)
 
 
 def test_invalid_pixels_do_not_count():

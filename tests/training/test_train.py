@@ -3,9 +3,11 @@
 
 import dataclasses
 import itertools
+import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from depthsplat_ros.model.checkpoint import build_depthsplat, load_state
 from depthsplat_ros.model.config import TINY_DEPTH
@@ -106,6 +108,22 @@ def test_a_new_run_can_start_from_given_weights(make_trainer, renderer, tmp_path
     assert other.state.step == 0
     for name, values in other.state.weights.items():
         torch.testing.assert_close(values, trainer.state.average[name], atol=0, rtol=2e-3)
+
+
+def test_what_given_weights_lack_starts_as_in_a_run_without_them(make_trainer, tmp_path, capsys):
+    trainer = make_trainer()
+    trainer.step()
+    trainer.save()
+    whole = load_file(tmp_path / "run" / "tiny.safetensors")
+    part = {name: values for name, values in whole.items() if ".details." not in name}
+    save_file(part, tmp_path / "part.safetensors")
+    config = dataclasses.replace(CONFIG, start=tmp_path / "part.safetensors")
+    other = Trainer(config, torch.device("cpu"), tmp_path / "other")
+    reported = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert reported == {"untrained": sorted(whole.keys() - part.keys())}
+    assert (other.state.weights["depth.details.0.features.weight"] == 0).all()
+    for name, values in part.items():
+        torch.testing.assert_close(other.state.weights[name], values.float(), atol=0, rtol=2e-3)
 
 
 def test_every_file_of_a_state_is_small_and_the_parts_make_a_whole(tmp_path):
