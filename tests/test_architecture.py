@@ -22,8 +22,9 @@ class Row(NamedTuple):
 
 
 FOUNDATION = (
-    "__init__ errors settings camera frame calibration rectification transform_tree pixel_layout "
-    "threads pixel_values compressed_image voxel_grid fusion visualisation gaussians scene_files.*"
+    "__init__ errors settings compilation camera frame calibration rectification transform_tree "
+    "pixel_layout threads pixel_values compressed_image voxel_grid fusion visualisation gaussians "
+    "scene_files.*"
 )
 NETWORK = "geometry model.*"
 MESSAGES = "builtin_interfaces diagnostic_msgs geometry_msgs rcl_interfaces sensor_msgs std_msgs"
@@ -31,6 +32,7 @@ MESSAGES = "builtin_interfaces diagnostic_msgs geometry_msgs rcl_interfaces sens
 # A module answers to the first row that names it.
 TABLE = [
     Row("__init__", "", ""),
+    Row("compilation", "", "numba"),
     Row("visualisation", FOUNDATION, "cv2 jaxtyping matplotlib numpy"),
     Row(FOUNDATION, FOUNDATION, "cv2 jaxtyping numpy"),
     # Files are read and fetched in these three alone; the rest of the network is pure.
@@ -38,7 +40,7 @@ TABLE = [
     Row("model.checkpoint model.loading", f"errors {NETWORK}", "safetensors torch"),
     # Kernels are optional: who wants them asks model.acceleration, which imports them by name.
     Row("model.fused.*", f"errors {NETWORK}", "einops jaxtyping torch triton"),
-    Row(NETWORK, f"errors settings {NETWORK}", "einops jaxtyping numpy timm torch"),
+    Row(NETWORK, f"errors settings compilation {NETWORK}", "einops jaxtyping numpy timm torch"),
     Row(
         "plane_sweep.*",
         f"plane_sweep.* {FOUNDATION} {NETWORK}",

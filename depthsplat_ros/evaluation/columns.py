@@ -103,6 +103,13 @@ GROUPS: dict[str, tuple[Column, ...]] = {
             meaning="95th less 5th percentile of that ratio, over the median",
         ),
         Column(
+            title="scale trend",
+            path="figures.accuracy.published.median_ratio.trend",
+            form="{:.3f}",
+            better=Better.LOWER,
+            meaning="change of that ratio from the first to the last keyframe, on a straight line",
+        ),
+        Column(
             title="consistency",
             path="figures.consistency.published",
             form="{:.1%}",

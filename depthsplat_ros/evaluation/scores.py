@@ -49,13 +49,17 @@ class KeyframeScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatioSpread:
-    """How the keyframes' median ratios spread: the middle is the scale error, the rest drift."""
+    """How the keyframes' median ratios spread: the middle is the scale error."""
 
     median: float
     percentile_5: float
     percentile_95: float
     drift: float
-    """Scale drift: the distance of the two percentiles over the median; 0 is no drift."""
+    """The distance of the two percentiles over the median; what all models share of it is not
+    theirs but the poses' and the sensor's."""
+    trend: float
+    """By how much a straight line through the ratios changes from the first keyframe to the last,
+    over the median; 0 where the scale does not wander off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,5 +134,13 @@ def _pool_accuracy(scores: Sequence[DepthMapScore]) -> Accuracy:
             percentile_5=float(low),
             percentile_95=float(high),
             drift=float((high - low) / median),
+            trend=_trend(ratios) / float(median),
         ),
     )
+
+
+def _trend(ratios: Sequence[float]) -> float:
+    if len(ratios) < 2:
+        return math.nan
+    slope, _ = np.polyfit(np.arange(len(ratios)), ratios, 1)
+    return abs(float(slope)) * (len(ratios) - 1)

@@ -11,7 +11,7 @@ from rich.text import Text
 from depthsplat_ros.evaluation.columns import GROUPS, PERFORMANCE, Column
 
 FIRST = ("AbsRel", "RMSE m", "δ<1.05", "δ<1.25", "coverage")
-NEXT = ("scale drift", "consistency", "F 5 cm")
+NEXT = ("scale drift", "scale trend", "consistency", "F 5 cm")
 SPEED = ("predict p50 ms", "depth maps/s")
 
 

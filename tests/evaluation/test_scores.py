@@ -46,6 +46,24 @@ def test_median_ratios_spread_over_keyframes():
     assert spread.percentile_95 == pytest.approx(1.09)
 
 
+@pytest.mark.parametrize(
+    ("factors", "trend"),
+    [
+        (np.linspace(0.9, 1.1, 21), 0.2),
+        (np.linspace(1.1, 0.9, 21), 0.2),
+        (1 + 0.1 * np.array([1, -1, -1, 1] * 5), 0.0),
+    ],
+    ids=["grows", "shrinks", "wavers"],
+)
+def test_scale_trend_tells_what_wanders_off_from_what_wavers(factors, trend):
+    spread = score_recording(
+        [score(index, float(factor)) for index, factor in enumerate(factors)]
+    ).full.median_ratio
+
+    assert spread.drift > 0.15
+    assert spread.trend == pytest.approx(trend, abs=1e-4)
+
+
 def test_a_keyframe_without_published_depth_counts_for_coverage_only():
     recording = score_recording([score(1, 1.0), score(2, 1.0, known_share=0.0)])
 

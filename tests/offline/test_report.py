@@ -34,7 +34,9 @@ def accuracy(absolute_relative: float, keyframes: int) -> Accuracy:
         keyframes=keyframes,
         metrics=metrics,
         aligned=metrics,
-        median_ratio=RatioSpread(median=1.01, percentile_5=0.97, percentile_95=1.03, drift=0.06),
+        median_ratio=RatioSpread(
+            median=1.01, percentile_5=0.97, percentile_95=1.03, drift=0.06, trend=0.0
+        ),
     )
 
 
