@@ -54,7 +54,7 @@ class GaussianTrainingConfig:
     weights: PictureWeights = PictureWeights()
     depth: Path | None = None
     """Weights of the depth part for a new run; one taken up holds its own."""
-    minimum_confidence: float = 0.45
+    minimum_confidence: float = 0.40
     """Of depth that the node takes for measured."""
     seed: int = 1
     precision: torch.dtype = torch.bfloat16

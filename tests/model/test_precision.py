@@ -31,6 +31,7 @@ def depth_of(network, views):
     return network.predict(views, network.encode_views(views.images), 0).dense_depth_m
 
 
+@torch.no_grad()
 def test_float32_is_the_network_itself():
     views = window(2)
     assert torch.equal(
