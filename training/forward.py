@@ -8,16 +8,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from depthsplat_ros.model.cost_volume import select_neighbours
+from depthsplat_ros.model.depth import ScaleMatching
 from depthsplat_ros.model.depthsplat import DepthSplat
 from depthsplat_ros.model.types import Views
-from training.losses import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Opinion:
-    """What the network says about all views of windows, stage by stage."""
+    """What the network says about all views of windows."""
 
-    stages: tuple[Stage, ...]
+    scales: tuple[ScaleMatching, ...]
+    """Coarse to fine."""
     inverse_depth: Float[Tensor, "batch view height width"]
     confidence_logit: Float[Tensor, "batch view height width"]
 
@@ -34,18 +35,9 @@ def ask(model: DepthSplat, views: Views) -> Opinion:
     neighbours = select_neighbours(views.world_from_camera, config.neighbour_count)
     scales = depth.compare(views, features, neighbours)
     refined = depth.refine(depth.summarise(scales), features, views.near_m, views.far_m)
-    stages = [
-        Stage(
-            stride=config.stride(index),
-            logits=scale.logits,
-            hypotheses=scale.hypotheses,
-            inverse_depth=scale.inverse_depth,
-        )
-        for index, scale in enumerate(scales)
-    ]
     assert refined.confidence_logit is not None, "training wants a network with has_confidence"
     return Opinion(
-        stages=tuple(stages),
+        scales=tuple(scales),
         inverse_depth=refined.inverse_depth,
         confidence_logit=refined.confidence_logit,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How wrong a prediction is, at every stage; nothing changes when the unit of the poses does."""
+"""How wrong a prediction is, at every scale; nothing changes when the unit of the poses does."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from depthsplat_ros.model.depth import ScaleMatching
 
 CONFIDENT_ERROR = 0.05
 """Relative error at which a pixel deserves a confidence of 1/e."""
@@ -60,19 +62,8 @@ class Truth:
         return (1 / self.near_m - 1 / self.far_m)[..., None, None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage:
-    """One matching scale's opinion."""
-
-    stride: int
-    logits: Float[Tensor, "batch view candidate height width"]
-    hypotheses: Float[Tensor, "batch view candidate _ _"]
-    """In 1/m, evenly spaced."""
-    inverse_depth: Float[Tensor, "batch view height width"]
-
-
 def loss_parts(
-    stages: Sequence[Stage],
+    scales: Sequence[ScaleMatching],
     inverse_depth: Float[Tensor, "batch view height width"],
     confidence_logit: Float[Tensor, "batch view height width"],
     truth: Truth,
@@ -83,10 +74,12 @@ def loss_parts(
         "depth": depth_loss(inverse_depth, truth, weights),
         "confidence": weights.confidence * confidence_loss(confidence_logit, inverse_depth, truth),
     }
-    for index, stage in enumerate(stages):
-        coarse = truth.at_stride(stage.stride)
-        parts[f"depth{index}"] = weights.coarse * depth_loss(stage.inverse_depth, coarse, weights)
-        parts[f"candidates{index}"] = weights.candidates * candidate_loss(stage, coarse)
+    for index, scale in enumerate(scales):
+        coarse = truth.at_stride(inverse_depth.shape[-1] // scale.inverse_depth.shape[-1])
+        parts[f"depth{index}"] = weights.coarse * depth_loss(scale.inverse_depth, coarse, weights)
+        parts[f"candidates{index}"] = weights.candidates * candidate_loss(
+            scale.logits, scale.hypotheses, coarse
+        )
     return parts | {"loss": sum(parts.values())}
 
 
@@ -126,16 +119,23 @@ def _relative_error(log_ratio: Tensor) -> Tensor:
     return torch.expm1(log_ratio.clamp(max=1)).abs() + math.e * (log_ratio - 1).clamp(min=0)
 
 
-def candidate_loss(stage: Stage, truth: Truth) -> Float[Tensor, ""]:
-    """Cross-entropy against the two hypotheses around the truth, where they reach that far."""
-    hypotheses = stage.hypotheses.detach()
+def candidate_loss(
+    logits: Float[Tensor, "batch view candidate height width"],
+    hypotheses: Float[Tensor, "batch view candidate _ _"],
+    truth: Truth,
+) -> Float[Tensor, ""]:
+    """Cross-entropy against the two hypotheses around the truth, where they reach that far.
+
+    It is for the logits alone: where the hypotheses lie follows from the depth's own loss.
+    """
+    hypotheses = hypotheses.detach()
     lowest, highest = hypotheses[:, :, 0], hypotheses[:, :, -1]
-    last = stage.hypotheses.shape[2] - 1
+    last = hypotheses.shape[2] - 1
     position = (truth.inverse_depth - lowest) / (highest - lowest).clamp(min=1e-9) * last
     is_inside = truth.is_valid & (position >= 0) & (position <= last)
     position = position.clamp(0, last)
     below = position.floor().clamp(max=last - 1)
-    log_probability = F.log_softmax(stage.logits.float(), dim=2)
+    log_probability = F.log_softmax(logits.float(), dim=2)
     chosen = torch.stack([below, below + 1], dim=2).long()
     picked = log_probability.gather(2, chosen)
     share = position - below

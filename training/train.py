@@ -110,7 +110,7 @@ class Trainer:
     def _loss_parts(self, views: Views, truth: Truth) -> Parts:
         opinion = ask(self.model, views)
         return loss_parts(
-            opinion.stages,
+            opinion.scales,
             opinion.inverse_depth,
             opinion.confidence_logit,
             truth,

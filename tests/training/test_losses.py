@@ -6,7 +6,6 @@ import torch
 
 from training.losses import (
     LossWeights,
-    Stage,
     Truth,
     candidate_loss,
     confidence_loss,
@@ -81,13 +80,7 @@ def test_candidate_loss_is_least_where_the_two_hypotheses_share_the_truth():
     right = (1 - (grid - position[:, :, None]).abs()).clamp(min=0)
 
     def cost(probability):
-        stage = Stage(
-            stride=1,
-            logits=(probability + 1e-9).log(),
-            hypotheses=hypotheses,
-            inverse_depth=truth().inverse_depth,
-        )
-        return candidate_loss(stage, truth()).item()
+        return candidate_loss((probability + 1e-9).log(), hypotheses, truth()).item()
 
     entropy = -(right * (right + 1e-9).log()).sum(2).mean().item()
     assert cost(right) == pytest.approx(entropy, abs=1e-4)
