@@ -4,7 +4,8 @@ import torch
 from model.tiny import tiny_config, tiny_model, window
 
 from depthsplat_ros.model.cost_volume import select_neighbours
-from depthsplat_ros.model.depth import MatchingScale, scale_intrinsics
+from depthsplat_ros.model.depth import scale_intrinsics
+from depthsplat_ros.model.matching_scale import MatchingScale
 
 
 @pytest.mark.parametrize("scale", [0, 1])
