@@ -235,10 +235,20 @@ def join_run() -> torch.device:
     return device
 
 
-def add_schedule_options(
+def add_run_options(
     parser: argparse.ArgumentParser, optimisation: OptimisationConfig, windows: WindowsConfig
 ) -> None:
-    """What both stages of training ask about their steps, with a stage's own defaults."""
+    """What both stages of training ask, with a stage's own defaults for its steps."""
+    parser.add_argument("run", type=Path, help="folder of the run's state, made or taken up")
+    parser.add_argument("--minutes", type=float, required=True, help="since this command started")
+    parser.add_argument(
+        "--real",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="windows to validate on, never to train on",
+    )
+    parser.add_argument("--real-every", type=int, default=1, help="take every n-th of them")
     parser.add_argument("--peak-rate", type=float, default=optimisation.peak_rate)
     parser.add_argument(
         "--total-steps",
@@ -253,23 +263,23 @@ def add_schedule_options(
     )
 
 
+def carry_out(trainer: Trainer, sets: list[ValidationSet], options: argparse.Namespace) -> None:
+    """The run that the options of `add_run_options` describe, from its schedule to its end."""
+    options.run.mkdir(parents=True, exist_ok=True)
+    if options.total_steps is None:
+        trainer.fit_schedule(60 * options.minutes)
+    run(trainer, sets, minutes=options.minutes, log=options.run / "curve.jsonl")
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of the run's state, made or taken up")
-    parser.add_argument("--minutes", type=float, required=True, help="since this command started")
-    parser.add_argument(
-        "--real",
-        type=Path,
-        nargs="*",
-        default=[],
-        help="windows to validate on, never to train on",
-    )
-    parser.add_argument("--real-every", type=int, default=1, help="take every n-th of them")
     parser.add_argument(
         "--validate-every", type=float, default=60.0, metavar="SECONDS", help="and save the state"
     )
-    add_schedule_options(parser, OptimisationConfig(), WindowsConfig())
+    add_run_options(parser, OptimisationConfig(), WindowsConfig())
     parser.add_argument(
         "--from-weights", type=Path, help="weights for a new run; without effect on one taken up"
     )
@@ -288,12 +298,7 @@ def main() -> None:
     trainer = Trainer(config, device, options.run)
     sets = [trainer.held_out()]
     sets += [real_windows(path, device, every=options.real_every) for path in options.real]
-    options.run.mkdir(parents=True, exist_ok=True)
-    if options.total_steps is None:
-        trainer.fit_schedule(60 * options.minutes)
-    run(trainer, sets, minutes=options.minutes, log=options.run / "curve.jsonl")
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    carry_out(trainer, sets, options)
 
 
 if __name__ == "__main__":

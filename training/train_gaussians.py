@@ -31,7 +31,7 @@ from training.gaussian_validation import (
 from training.gaussian_windows import GAUSSIAN_WINDOWS, GaussianWindowSource
 from training.optimisation import OptimisationConfig, take_step
 from training.rendering import Renderer
-from training.train import Trainer, add_schedule_options, join_run, run
+from training.train import Trainer, add_run_options, carry_out, join_run
 from training.windows import WindowsConfig
 
 _HEAD = "gaussians"
@@ -178,17 +178,11 @@ def with_new_head(path: Path | None, gaussians: GaussianConfig) -> DepthSplat:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of the run's state, made or taken up")
-    parser.add_argument("--minutes", type=float, required=True, help="since this command started")
     parser.add_argument(
         "--depth", type=Path, help="weights of the depth part; without effect on a run taken up"
     )
-    parser.add_argument(
-        "--real", type=Path, nargs="*", default=[], help="windows to validate on, not to train on"
-    )
-    parser.add_argument("--real-every", type=int, default=1, help="take every n-th of them")
     default = GaussianTrainingConfig()
-    add_schedule_options(parser, default.optimisation, default.windows)
+    add_run_options(parser, default.optimisation, default.windows)
     options = parser.parse_args()
     device = join_run()
     total_steps = options.total_steps or default.optimisation.total_steps
@@ -203,12 +197,7 @@ def main() -> None:
     trainer = GaussianTrainer(config, device, options.run)
     sets = [trainer.held_out()]
     sets += [real_pictures(path, device, every=options.real_every) for path in options.real]
-    options.run.mkdir(parents=True, exist_ok=True)
-    if options.total_steps is None:
-        trainer.fit_schedule(60 * options.minutes)
-    run(trainer, sets, minutes=options.minutes, log=options.run / "curve.jsonl")
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    carry_out(trainer, sets, options)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from model.tiny import seeded_weights, window
+from model.tiny import OWN_NETWORK, enlarged, seeded_weights, window
 
 from depthsplat_ros.model.checkpoint import build_depthsplat, load_state, save_depthsplat
 from depthsplat_ros.model.config import TINY, TINY_DEPTH, GaussianConfig
@@ -17,11 +17,7 @@ from depthsplat_ros.model.precision import PreciseDepthSplat, Precision
 from depthsplat_ros.model.traits import Traits
 
 CONFIG = dataclasses.replace(
-    TINY,
-    cnn_channels=(16, 24, 32),
-    fusion_channels=16,
-    transformer_layers=2,
-    candidate_count=32,
+    OWN_NETWORK,
     gaussians=GaussianConfig(feature_channels=8, regressor_channels=16, scale_limit=4.0),
 )
 
@@ -76,15 +72,7 @@ def test_with_a_last_layer_of_zeros_gaussians_are_the_discs_of_depth_and_confide
 @pytest.mark.parametrize("scale", [0.1, 2.0, 10.0])
 def test_gaussians_scale_with_the_unit_of_the_poses(model, scale):
     views = window(3)
-    poses = views.world_from_camera.clone()
-    poses[..., :3, 3] *= scale
-    scaled = dataclasses.replace(
-        views,
-        world_from_camera=poses,
-        near_m=views.near_m * scale,
-        far_m=views.far_m * scale,
-    )
-    plain, other = model(views).gaussians, model(scaled).gaussians
+    plain, other = (model(seen).gaussians for seen in (views, enlarged(views, scale)))
     ratio = {"means_m": scale, "scales_m": scale}
     for field in fields(GaussianScene):
         found = getattr(other, field.name) / ratio.get(field.name, 1.0)

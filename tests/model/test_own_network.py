@@ -2,30 +2,21 @@
 """What our own network does otherwise than the published ones, on seeded weights."""
 
 import copy
-import dataclasses
 
 import pytest
 import torch
 import torch.nn.functional as F
-from model.tiny import seeded_weights, window
+from model.tiny import OWN_NETWORK, enlarged, seeded_weights, window
 
 from depthsplat_ros.model.config import TINY_DEPTH
 from depthsplat_ros.model.cost_volume import match_views, select_neighbours, share_of_witnesses
 from depthsplat_ros.model.depthsplat import DepthSplat
 from depthsplat_ros.model.resizing import resize
 
-CONFIG = dataclasses.replace(
-    TINY_DEPTH,
-    cnn_channels=(16, 24, 32),
-    fusion_channels=16,
-    transformer_layers=2,
-    candidate_count=32,
-)
-
 
 @pytest.fixture(scope="module")
 def model():
-    model = DepthSplat(CONFIG)
+    model = DepthSplat(OWN_NETWORK)
     model.load_state_dict(seeded_weights(model))
     return model.requires_grad_(False).eval()
 
@@ -59,15 +50,7 @@ def test_one_reference_alone_gets_the_depth_that_it_gets_among_all(model):
 @pytest.mark.parametrize("scale", [0.1, 2.0, 10.0])
 def test_depth_scales_with_the_unit_of_the_poses(model, scale):
     views = window(3)
-    poses = views.world_from_camera.clone()
-    poses[..., :3, 3] *= scale
-    scaled = dataclasses.replace(
-        views,
-        world_from_camera=poses,
-        near_m=views.near_m * scale,
-        far_m=views.far_m * scale,
-    )
-    plain, other = model(views), model(scaled)
+    plain, other = model(views), model(enlarged(views, scale))
     torch.testing.assert_close(other.depth_m / scale, plain.depth_m, atol=0, rtol=1e-3)
     torch.testing.assert_close(other.confidence, plain.confidence, atol=1e-3, rtol=0)
 

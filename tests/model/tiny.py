@@ -2,11 +2,12 @@
 """Tiny networks with weights of our own making, and a window of views for them."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from depthsplat_ros.model.config import DepthSplatConfig, GaussianConfig, VitConfig
+from depthsplat_ros.model.config import TINY_DEPTH, DepthSplatConfig, GaussianConfig, VitConfig
 from depthsplat_ros.model.depthsplat import DepthSplat
 from depthsplat_ros.model.types import Views
 
@@ -63,6 +64,28 @@ def tiny_model(**choices):
     model = DepthSplat(tiny_config(**choices))
     model.load_state_dict(seeded_weights(model))
     return model.requires_grad_(False).eval()
+
+
+OWN_NETWORK = replace(
+    TINY_DEPTH,
+    cnn_channels=(16, 24, 32),
+    fusion_channels=16,
+    transformer_layers=2,
+    candidate_count=32,
+)
+"""Our own network for depth, at toy size."""
+
+
+def enlarged(views, scale):
+    """The same window with poses and range in a unit so many times smaller."""
+    poses = views.world_from_camera.clone()
+    poses[..., :3, 3] *= scale
+    return replace(
+        views,
+        world_from_camera=poses,
+        near_m=views.near_m * scale,
+        far_m=views.far_m * scale,
+    )
 
 
 def window(view_count, *, height=64, width=96, batch=1, seed=0):

@@ -7,6 +7,7 @@ import json
 
 import pytest
 import torch
+from model.tiny import OWN_NETWORK
 from safetensors.torch import load_file, save_file
 
 from depthsplat_ros.model.checkpoint import build_depthsplat, load_state
@@ -18,15 +19,8 @@ from training.state import StateError, load, round_to_stored, save, start
 from training.train import Trainer, TrainingConfig
 from training.windows import HELD_OUT_SEED, WindowsConfig, plan_step
 
-NETWORK = dataclasses.replace(
-    TINY_DEPTH,
-    cnn_channels=(16, 24, 32),
-    fusion_channels=16,
-    transformer_layers=2,
-    candidate_count=32,
-)
 CONFIG = TrainingConfig(
-    network=NETWORK,
+    network=OWN_NETWORK,
     windows=WindowsConfig(
         pixels_per_step=2 * 2 * 32 * 64,
         sizes=((32, 64),),
@@ -94,7 +88,7 @@ def test_what_is_shipped_is_the_average_and_can_be_loaded_by_the_package(make_tr
     path = tmp_path / "run" / "tiny.safetensors"
     with path.open("rb") as file:
         network = build_depthsplat(load_state(file, path.name))
-    assert network.config == NETWORK
+    assert network.config == OWN_NETWORK
     for name, values in network.state_dict().items():
         torch.testing.assert_close(values, trainer.state.average[name], atol=0, rtol=2e-3)
 

@@ -6,9 +6,10 @@ import itertools
 
 import pytest
 import torch
+from model.tiny import OWN_NETWORK
 
 from depthsplat_ros.model.checkpoint import build_depthsplat, load_state, save_depthsplat
-from depthsplat_ros.model.config import TINY_DEPTH, GaussianConfig
+from depthsplat_ros.model.config import GaussianConfig
 from depthsplat_ros.model.depthsplat import DepthSplat
 from depthsplat_ros.model.zoo import BUNDLED
 from training.forward import initialise
@@ -20,13 +21,6 @@ from training.splatting import Pictures
 from training.train_gaussians import DepthPartError, GaussianTrainer, GaussianTrainingConfig
 from training.windows import WindowsConfig
 
-NETWORK = dataclasses.replace(
-    TINY_DEPTH,
-    cnn_channels=(16, 24, 32),
-    fusion_channels=16,
-    transformer_layers=2,
-    candidate_count=32,
-)
 CONFIG = GaussianTrainingConfig(
     gaussians=GaussianConfig(feature_channels=8, regressor_channels=8, scale_limit=4.0),
     windows=WindowsConfig(
@@ -49,7 +43,7 @@ CONFIG = GaussianTrainingConfig(
 def depth_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("depth") / "depth.safetensors"
     torch.manual_seed(0)
-    network = DepthSplat(NETWORK)
+    network = DepthSplat(OWN_NETWORK)
     initialise(network)
     save_depthsplat(network.half(), path)
     return path
@@ -112,7 +106,7 @@ def test_what_is_shipped_is_the_given_depth_part_and_the_averaged_head(
         network = build_depthsplat(load_state(file, path.name))
     with depth_file.open("rb") as file:
         depth = load_state(file, depth_file.name).tensors
-    assert network.config == dataclasses.replace(NETWORK, gaussians=CONFIG.gaussians)
+    assert network.config == dataclasses.replace(OWN_NETWORK, gaussians=CONFIG.gaussians)
     for name, values in network.state_dict().items():
         if name.startswith("gaussians."):
             torch.testing.assert_close(values, trainer.state.average[name], atol=1e-6, rtol=2e-3)
