@@ -7,15 +7,14 @@ them.
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
 from depthsplat_ros.compilation import compiled
+from depthsplat_ros.model.workers import split, threads
 
 
 def add_scores(
@@ -45,19 +44,13 @@ def add_scores(
         *(values.contiguous().numpy() for values in (turned, shift, camera_matrix, depth)),
     )
     target = scores.numpy()
-    height = own.shape[2]
-    workers = torch.get_num_threads()
-    bounds = np.linspace(0, height, workers + 1).round().astype(int).tolist()
 
     def work(first_row: int, last_row: int) -> None:
         for image in zip(target, *arrays, strict=True):
             _add_scores(*image, np.float32(nearest_depth), first_row, last_row)
 
-    if workers == 1:
-        work(0, height)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
+    with threads() as (workers, run_all):
+        run_all(work, split(0, own.shape[2], workers))
 
 
 @compiled

@@ -5,11 +5,7 @@ Gaussians are drawn front to back in batches. What lies behind tiles that are fu
 so memory is bounded, and a scene of many layers costs little more than its first ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +14,7 @@ from numpy import ndarray
 
 from depthsplat_ros.camera import Camera
 from depthsplat_ros.model.gaussian_scene import GaussianScene
+from depthsplat_ros.model.workers import RunAll, split, threads
 from depthsplat_ros.rendering.binning import (
     count_in_tiles,
     end_of_batch,
@@ -37,8 +34,6 @@ from depthsplat_ros.rendering.types import Rendering, check_none_broken
 
 LISTED_PER_BATCH = 2**20
 """Entries of the tiles' lists per batch: 4 MB, and what becomes full in between is skipped."""
-
-RunAll = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,12 +68,12 @@ def render_on_cpu(
     local_from_cameras = world_from_cameras.copy()
     local_from_cameras[:, :3, 3] -= origin
     background = np.asarray(config.background, np.float32)
-    with _threads() as (workers, run_all):
+    with threads() as (workers, run_all):
         for i, local_from_camera in enumerate(local_from_cameras):
             ellipses = _project(arrays, camera, local_from_camera, config, workers, run_all)
             tiles = _draw_tiles(ellipses, camera, workers, run_all)
             images = (tiles, _tiles_in(camera.width_px), background, colour[i], depth_m[i])
-            rows = _split(0, camera.height_px, workers)
+            rows = split(0, camera.height_px, workers)
             run_all(join_tiles, [(*row, *images, opacity[i]) for row in rows])
     return Rendering(
         colour=torch.from_numpy(colour),
@@ -117,7 +112,7 @@ def _project(
     camera_from_local = (
         local_from_camera[:3, :3].T.astype(np.float32).astype(np.float64, order="C")
     )
-    segments = _split(0, count, workers)
+    segments = split(0, count, workers)
     written = run_all(
         project,
         [
@@ -155,7 +150,7 @@ def _draw_tiles(
     begin = 0
     while begin < len(order) and not is_full.all():
         end = end_of_batch(order, boxes, begin, LISTED_PER_BATCH)
-        shares = [order[first:last] for first, last in _split(begin, end, workers)]
+        shares = [order[first:last] for first, last in split(begin, end, workers)]
         run_all(
             count_in_tiles,
             [
@@ -202,26 +197,6 @@ def _camera_numbers(camera: Camera, config: RenderingConfig) -> Float64[ndarray,
         ],
         np.float64,
     )
-
-
-@contextmanager
-def _threads() -> Iterator[tuple[int, RunAll]]:
-    """How many threads there are, and a function that runs jobs on them."""
-    workers = torch.get_num_threads()
-    if workers == 1:
-        yield 1, lambda function, jobs: [function(*job) for job in jobs]
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield (
-            workers,
-            lambda function, jobs: list(pool.map(function, *zip(*jobs, strict=True))),
-        )
-
-
-def _split(begin: int, end: int, parts: int) -> list[tuple[int, int]]:
-    """A range in nearly equal parts; some are empty if there is too little."""
-    bounds = np.linspace(begin, end, parts + 1).round().astype(int).tolist()
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
 
 
 def _split_evenly(starts: ndarray, workers: int) -> list[tuple[int, int]]:
